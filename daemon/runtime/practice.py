@@ -16,7 +16,8 @@ from daemon.runtime.holds import Holds
 from daemon.runtime.memory import RecordedMemory, seen_records
 from daemon.runtime.outward import Feed
 from daemon.runtime.ownership import Ownership
-from daemon.runtime.recorder import PracticeRecorder, Recording
+from daemon.runtime.recorder import PracticeRecorder
+from daemon.runtime.recording import Recording
 from daemon.runtime.recovery import Caution, record_restart, recover
 from daemon.runtime.renewal import renew
 from daemon.runtime.reporter import FEED, HEAD, RECORDING

@@ -17,13 +17,13 @@ import structlog
 
 from daemon.runtime.counting import Stopwatch, count_batch
 from daemon.runtime.given_up import is_given_up
+from daemon.runtime.recording import Recording, recording_of
 from daemon.runtime.redrive import redrive
-from daemon.runtime.set_aside import instead_of
+from daemon.runtime.set_aside import instead_of, not_decided
 from daemon.tables import open as still_open
 from daemon.tables.unit_of_work import StoredProjections
 from daemon.telemetry import Meter
 from events.codec import encode_body
-from events.holds import RecordLeftUnread
 from events.ids import (
     BillingPatientId,
     EhrChartId,
@@ -37,14 +37,13 @@ from events.ids import (
 from events.keyed import Identified
 from events.keys import Keyring
 from events.records import type_of
-from events.schema import Body, Event, ObservingBegan, Origin, Recorded
+from events.schema import Body, Event, ObservingBegan, Origin
 from events.store import AWAY, Head, Store, Transaction
 from events.topics import Change, Checkpoint
 from projections.deciding.batch import Batch
 from projections.deciding.replies import Redriven
 from projections.rules.holds import FirstDay, first_day_of
 from projections.rules.wants import Moment
-from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
@@ -53,21 +52,6 @@ log = structlog.get_logger()
 
 REVISIT_CHUNK = 50
 OnlyIf = Callable[[PracticeState, PatientKey], bool]
-
-
-@dataclass
-class Recording:
-    """What one recording did: recorded events, changed patients, absorbed keys, the directory if changed.
-
-    `reread` are records of the chart side, as (resource, id), that are in doubt; `let_in` those of who was kept out. Both have to be read.
-    """
-
-    recorded: list[Recorded] = field(default_factory=list)
-    patients: dict[PatientKey, Patient] = field(default_factory=dict)
-    gone: set[PatientKey] = field(default_factory=set)
-    directory: Directory | None = None
-    reread: set[tuple[str, str]] = field(default_factory=set)
-    let_in: set[RecordLeftUnread] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -112,6 +96,7 @@ class PracticeRecorder:
         self._lock = asyncio.Lock()
         self._stored = StoredProjections(policy.practice, keyring)
         self._pending_revisits = False
+        self._undecided: set[PatientKey] = set()
         self._catching_up = False
         self._doubt = asyncio.Event()
         self._failures = 0
@@ -213,6 +198,7 @@ class PracticeRecorder:
     async def catching_up(self) -> AsyncIterator[None]:
         """The caller revisits until nothing is due. No recording has to wait for all of that meanwhile."""
         self._catching_up = True
+        self._undecided.clear()
         try:
             yield
         finally:
@@ -314,17 +300,40 @@ class PracticeRecorder:
         """Decide again about some of the patients that are due. Returns how many."""
 
         async def load(tx: Transaction) -> _Loaded | None:
-            moment = self._moment()
-            keys.extend(await still_open.patients_to_revisit(tx.connection, self.practice, moment.today, REVISIT_CHUNK))
-            if not keys:
-                return None
-            batch = Batch(self.practice, await self._stored.state(tx, keys), self.policy, moment)
-            batch.look_again(keys, reason, tx.sequence)
-            return _Loaded(batch)
+            most = REVISIT_CHUNK + len(self._undecided)
+            due = await still_open.patients_to_revisit(tx.connection, self.practice, self._moment().today, most)
+            keys.extend([key for key in due if key not in self._undecided][:REVISIT_CHUNK])
+            return await self._looked_at_again(tx, keys, reason) if keys else None
 
         keys: list[PatientKey] = []
-        await self._transact(load)
+        try:
+            await self._transact(load)
+        except Exception as error:
+            if not keys or not is_given_up(error, 1):
+                raise
+            log.error("patients_not_decided", practice=self.practice, count=len(keys), error_type=type(error).__name__)
+            for key in keys:
+                await self._revisit_one(key, reason)
         return len(keys)
+
+    async def _revisit_one(self, key: PatientKey, reason: str) -> None:
+        """Decide again about one patient; who cannot be decided about is shown, and left until all are looked at the next time."""
+        try:
+            await self._transact(lambda tx: self._looked_at_again(tx, [key], reason))
+        except Exception as error:
+            if not is_given_up(error, 1):
+                raise
+            self._undecided.add(key)
+            shown = not_decided(key, error)
+            id_ = event_id(self.practice, "not decided", key, self._moment().today)
+            await self._record(
+                [Event(id=id_, practice=self.practice, origin=Origin.CHARTWIRE, observed=self.now(), body=shown)]
+            )
+
+    async def _looked_at_again(self, tx: Transaction, keys: list[PatientKey], reason: str) -> _Loaded:
+        batch = Batch(self.practice, await self._stored.state(tx, keys), self.policy, self._moment())
+        batch.look_again(keys, reason, tx.sequence)
+        return _Loaded(batch)
 
     async def _transact(self, load: Callable[[Transaction], Awaitable[_Loaded | None]]) -> Recording | None:
         """Load, fold and decide, save; then tell. None when `load` finds nothing to do."""
@@ -351,7 +360,7 @@ class PracticeRecorder:
         self._pending_revisits = self._pending_revisits or bool(batch.dependencies)
         count_batch(self._meter, batch, loaded.repeated)
         watch.tell(self._meter)
-        recording = _recording(recorded, batch)
+        recording = recording_of(recorded, batch)
         self._on_recorded(recording)
         return recording
 
@@ -383,15 +392,3 @@ class PracticeRecorder:
 def _first_asked(patient: Patient) -> tuple[str, PatientKey]:
     """What was asked for first comes first."""
     return min((one.requested.isoformat() for one in patient.intents.values() if one.requested), default=""), patient.key
-
-
-def _recording(recorded: list[Recorded], batch: Batch) -> Recording:
-    state = batch.state
-    return Recording(
-        recorded=recorded,
-        patients={key: state.patients[key] for key in state.changed},
-        gone=set(state.gone),
-        directory=state.directory if state.directory_changed else None,
-        reread=batch.in_doubt,
-        let_in=batch.let_in,
-    )

@@ -8,7 +8,7 @@ import msgspec
 
 from events.codec import encode_body
 from events.codes import CommandCode
-from events.ids import EventId, PracticeId, event_id
+from events.ids import EventId, PatientKey, PracticeId, charts_of, event_id
 from events.schema import Body, ChangeQuarantined, CommandRefused, Event, Origin
 from events.text import name
 from events.topics import Change
@@ -35,6 +35,13 @@ def instead_of(change: Change, error: Exception) -> Iterator[Callable[[], Change
 def defect(error: Exception) -> str:
     """Why something is set aside that defeats us, as it is stored; `projections.words.kept_aside` says it to people."""
     return f"cannot be folded ({type(error).__name__}); report it"
+
+
+def not_decided(key: PatientKey, error: Exception) -> ChangeQuarantined:
+    """A patient about whom nothing can be decided, though nothing of theirs has come: their row is damaged, say, or defeats us."""
+    ehr, billing = charts_of(key)
+    system, record = (System.BILLING, billing) if ehr is None else (System.EHR, ehr)
+    return ChangeQuarantined(system=system, resource="patients", record=str(record), path="", reason=defect(error), raw=b"")
 
 
 def refusal(error: Exception) -> str:

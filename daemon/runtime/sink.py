@@ -21,7 +21,8 @@ from daemon.runtime.circuit import creations_held, looks_for
 from daemon.runtime.lanes import Lane, Turns
 from daemon.runtime.outcomes import Outcomes
 from daemon.runtime.pace import Pace
-from daemon.runtime.recorder import PracticeRecorder, Recording
+from daemon.runtime.recorder import PracticeRecorder
+from daemon.runtime.recording import Recording
 from daemon.runtime.recovery import Caution
 from daemon.runtime.rules_in_force import against_the_table, may
 from daemon.runtime.system_health import SystemHealth

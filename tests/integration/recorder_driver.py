@@ -9,7 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from daemon.history.invariants import audit
-from daemon.runtime.recorder import PracticeRecorder, Recording
+from daemon.runtime.recorder import PracticeRecorder
+from daemon.runtime.recording import Recording
 from daemon.tables import documents as tables
 from daemon.telemetry import Meter
 from events.bookings import EhrAppointmentGone, EhrAppointmentObserved

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from daemon.runtime.pace import Pace
-from daemon.runtime.recorder import PracticeRecorder, Recording
+from daemon.runtime.recorder import PracticeRecorder
+from daemon.runtime.recording import Recording
 from daemon.runtime.sink import Sink
 from daemon.tables import observed as compared
 from daemon.tables import open as still_open
@@ -23,7 +24,9 @@ from events.schema import (
     EhrDirectoryObserved,
     Event,
     IntentRefused,
+    IntentRequested,
     Origin,
+    Recorded,
 )
 from events.store import Store
 from events.topics import Change, Checkpoint, Note
@@ -77,6 +80,38 @@ async def test_a_message_that_cannot_be_recorded_is_set_aside_and_the_rest_of_it
     status = await practice_status(store.pool, PRACTICE)
     assert ("quarantined", 1) in status.waiting
     assert [one async for one in store.read(OTHER)] == []
+
+
+async def test_a_patient_whose_row_is_damaged_keeps_nobody_else_from_being_decided_about(
+    store: Store, keyring: Keyring
+) -> None:
+    """What they wait for comes: the others go on, the one is shown, and what was recorded counts as recorded."""
+    writer = await recorder(store, keyring, [])
+    await writer.record_messages([chart(number, "Byrne") for number in (1001, 1002, 1003)])
+    flipped = "UPDATE chartwire.patient SET doc = set_byte(doc, 40, get_byte(doc, 40) # 1) WHERE patient_key = 'E:1002'"
+    assert await store.pool.execute(flipped) == "UPDATE 1"
+
+    await writer.record_messages(DIRECTORIES)
+
+    asked = {one.event.ehr for one in await recorded(store) if isinstance(one.event.body, IntentRequested)}
+    assert asked == {1001, 1003}
+    aside = [one.event.body for one in await recorded(store) if isinstance(one.event.body, ChangeQuarantined)]
+    assert [(one.resource, one.record) for one in aside] == [("patients", "1002")]
+    head = await store.head(PRACTICE)
+    async with writer.catching_up():
+        while await writer.revisit("looked at again"):
+            pass
+    assert await store.head(PRACTICE) == head, "shown once"
+
+    assert await store.pool.execute(flipped) == "UPDATE 1", "put right"
+    async with writer.catching_up():
+        assert await writer.revisit("looked at again") == 1
+    asked = {one.event.ehr for one in await recorded(store) if isinstance(one.event.body, IntentRequested)}
+    assert asked == {1001, 1002, 1003}
+
+
+async def recorded(store: Store) -> list[Recorded]:
+    return [one async for one in store.read(PRACTICE)]
 
 
 class Defective:

@@ -234,9 +234,9 @@ class Checks:
 
     def _note(self, recorded: Recorded, known: _Practice) -> None:
         event = recorded.event
-        if event.modified is not None and isinstance(event.body, BillingChartObserved | EhrChartObserved):
-            chart = (event.origin.value, int(event.billing or event.ehr or 0))
-            known.newest[chart] = max(event.modified, known.newest.get(chart, event.modified))
+        if isinstance(event.body, BillingChartObserved | EhrChartObserved):
+            chart, saved = (event.origin.value, int(event.billing or event.ehr or 0)), event.modified or event.observed
+            known.newest[chart] = max(saved, known.newest.get(chart, saved))
         line = f"{event.practice} {recorded.sequence} {recorded.recorded.isoformat()} {event.id} {event.type} {event.cause}"
         self._hash.update(line.encode() + encode_body(event.body))
         self.events += 1
