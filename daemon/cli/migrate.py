@@ -14,7 +14,9 @@ from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.config import Config, keyring_of
 from daemon.operator.finishing import Finished, OlderOwners, finish
+from daemon.operator.postgres_refusal import too_old
 from daemon.sections import resolve
+from daemon.tables.queries import SQL
 from events.formats import OlderVersion
 from events.migrate import migrate as apply
 
@@ -36,6 +38,10 @@ def migrate(arguments: argparse.Namespace) -> int:
     config, beside = found
 
     async def work() -> int:
+        async with owner_connection(config) as connection:
+            if (old := too_old(int(await connection.fetchval(SQL["server_version"])))) is not None:
+                warn(f"{old.text}; {old.repair}")
+                return 1
         applied = await apply(config.postgres.migrate_dsn or config.postgres.dsn)
         say(*[f"applied {name}" for name in applied] or ["the schema is up to date"])
         return await _finish(config, beside) if arguments.finish else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import base64
 import re
@@ -14,6 +15,7 @@ import asyncpg
 import pytest
 
 from daemon.cli.check import reach_own
+from daemon.cli.migrate import migrate
 from daemon.config import load
 from daemon.findings import Severity
 from daemon.operator import doctor_postgres
@@ -244,9 +246,8 @@ async def test_a_server_that_is_too_old(at: Installation) -> None:
         assert (finding.severity, finding.text.partition(":")[0]) == (Severity.ERROR, "PostgreSQL 14 is too old")
         assert "pg_upgradecluster 14 main" in finding.repair
         ((key, said),) = await reach_own(load(at.file, SECTIONS), at.file.parent)
-        assert (key, said) == ("postgres.dsn", f"{finding.text}; {finding.repair}"), (
-            "a start is refused with the same sentence"
-        )
+        assert (key, said) == ("postgres.dsn", f"{finding.text}; {finding.repair}"), "a start is refused, too"
+        assert await asyncio.to_thread(migrate, argparse.Namespace(config=at.file, finish=False)) == 1, "nor is it migrated"
         proxy.instead.clear()
         await at.gone("postgres-old")
         assert await reach_own(load(at.file, SECTIONS), at.file.parent) == []

@@ -64,7 +64,6 @@ TESTED_IN = {
     "daemon/operator/holds": "acceptance/test_holding",
     "daemon/runtime/outcomes": "integration/test_sink",
     "daemon/tables/holds": "acceptance/test_holding",
-    "daemon/cli/migrate": "stored/test_up_and_down",
     "daemon/cli/parsers": "unit/test_cli_rules",
     "daemon/cli/progress": "acceptance/test_audit",
     "daemon/cli/replay": "acceptance/test_audit",
