@@ -109,7 +109,7 @@ def spellings(person: Person) -> list[Person]:
 
 async def patients_of(store: Store, practice: PracticeId, keys: Collection[PatientKey]) -> tuple[Patient, ...]:
     """The stored patients of these keys, in their order; those that are not stored are left out."""
-    documents = await tables.load_patients(store.pool, practice, keys, store.keyring)
+    documents = await tables.shown_patients(store.pool, practice, keys, store.keyring)
     return tuple(decode_patient(documents[key][1]) for key in keys if key in documents)
 
 

@@ -126,7 +126,7 @@ async def _read(store: Store, policy: Policy) -> tuple[Directory, dict[PatientKe
 
 
 async def _opened(store: Store, policy: Policy, keys: Sequence[PatientKey]) -> dict[PatientKey, Patient]:
-    documents = await tables.load_patients(store.pool, policy.practice, keys, store.keyring)
+    documents = await tables.shown_patients(store.pool, policy.practice, keys, store.keyring)
     return {key: decode_patient(doc) for key, (_, doc) in sorted(documents.items())}
 
 

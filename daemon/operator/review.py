@@ -68,5 +68,5 @@ def _candidates(patient: Patient) -> list[Candidate]:
 
 
 async def _patients(store: Store, policy: Policy, keys: Iterable[PatientKey]) -> dict[PatientKey, Patient]:
-    documents = await tables.load_patients(store.pool, policy.practice, list(keys), store.keyring)
+    documents = await tables.shown_patients(store.pool, policy.practice, list(keys), store.keyring)
     return {key: decode_patient(doc) for key, (_, doc) in documents.items()}

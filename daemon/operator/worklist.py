@@ -118,7 +118,7 @@ class Doubled:
         before = self._known.get(practice, {})
         known = {key: before[key] for key, sequence in sequences.items() if key in before and before[key][0] == sequence}
         changed = [key for key in sequences if key not in known]
-        documents = await tables.load_patients(store.pool, practice, changed, store.keyring) if changed else {}
+        documents = await tables.shown_patients(store.pool, practice, changed, store.keyring) if changed else {}
         known |= {key: (sequence, _others(decode_patient(doc))) for key, (sequence, doc) in documents.items()}
         self._known[practice] = known
         waiting = set(undecided)
@@ -162,7 +162,7 @@ async def opened(
 ) -> tuple[Mapping[PatientKey, Patient], Directory]:
     """The patients of these items, and the directory: for who may see them."""
     keys = sorted({one.key for one in work if one.key})
-    documents = await tables.load_patients(store.pool, practice, keys, store.keyring)
+    documents = await tables.shown_patients(store.pool, practice, keys, store.keyring)
     directory = await tables.directory(store.pool, practice, store.keyring)
     return {key: decode_patient(doc) for key, (_, doc) in documents.items()}, directory
 

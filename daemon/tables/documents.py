@@ -11,12 +11,15 @@ from typing import NamedTuple
 
 import asyncpg
 import msgspec
+import structlog
 
 from daemon.tables.queries import SQL
-from events.codec import Keyring
+from events.codec import Keyring, UnreadableEvent
 from events.connection import Connection, Row
 from events.ids import EhrChartId, PatientKey, PracticeId
 from projections.state.directory import Directory, decode_directory
+
+log = structlog.get_logger()
 
 
 class LinkTaken(Exception):
@@ -44,6 +47,22 @@ async def load_patients(
     """The stored documents by key: (sequence folded up to, document)."""
     rows = await connection.fetch(SQL["load_patients"], practice, list(keys))
     return {PatientKey(row["patient_key"]): _opened(practice, row, keyring) for row in rows}
+
+
+async def shown_patients(
+    connection: Connection, practice: PracticeId, keys: Collection[PatientKey], keyring: Keyring
+) -> dict[PatientKey, tuple[int, bytes]]:
+    """As `load_patients`, for a list that people look at: who cannot be opened is left out and keeps nobody else from being shown.
+
+    Raises KeyMissing: without the key it is all of them.
+    """
+    found = {}
+    for row in await connection.fetch(SQL["load_patients"], practice, list(keys)):
+        try:
+            found[PatientKey(row["patient_key"])] = _opened(practice, row, keyring)
+        except UnreadableEvent as error:
+            log.error("patient_not_shown", practice=practice, error_type=type(error).__name__)
+    return found
 
 
 async def read_patients(
