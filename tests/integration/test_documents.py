@@ -44,16 +44,6 @@ def patient(key: PatientKey, doc: bytes = b"Jane Doe", revisit_on: date | None =
 # -- documents ------------------------------------------------------------------------------------------------------------
 
 
-async def test_who_cannot_be_opened_keeps_nobody_else_from_being_shown(db: Any, keyring: Keyring) -> None:
-    await tables.save_patients(db, PRACTICE, [patient(ONE), patient(TWO)], keyring)
-    await db.execute(
-        "UPDATE chartwire.patient SET doc = set_byte(doc, 30, get_byte(doc, 30) # 1) WHERE patient_key = $1", ONE
-    )
-    assert await tables.shown_patients(db, PRACTICE, [ONE, TWO], keyring) == {TWO: (7, b"Jane Doe")}
-    with pytest.raises(UnreadableEvent):
-        await tables.load_patients(db, PRACTICE, [ONE, TWO], keyring)
-
-
 async def test_documents_come_back_and_are_sealed_at_rest(db: Any, keyring: Keyring) -> None:
     await tables.save_patients(db, PRACTICE, [patient(ONE), patient(TWO, b"")], keyring)
     await tables.save_patients(db, PRACTICE, [patient(TWO, b"John Doe")], keyring)

@@ -6,16 +6,20 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
+
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import PracticeRecorder
 from daemon.runtime.recording import Recording
 from daemon.runtime.sink import Sink
+from daemon.tables import documents as tables
 from daemon.tables import observed as compared
 from daemon.tables import open as still_open
+from daemon.tables.documents import PatientRow
 from daemon.tables.status import practice_status
 from daemon.telemetry import Meter
-from events.codec import Keyring
-from events.ids import EhrChartId, event_id
+from events.codec import Keyring, UnreadableEvent
+from events.ids import EhrChartId, PatientKey, event_id
 from events.records import EhrChart, type_of
 from events.schema import (
     BillingDirectoryObserved,
@@ -108,6 +112,18 @@ async def test_a_patient_whose_row_is_damaged_keeps_nobody_else_from_being_decid
         assert await writer.revisit("looked at again") == 1
     asked = {one.event.ehr for one in await recorded(store) if isinstance(one.event.body, IntentRequested)}
     assert asked == {1001, 1002, 1003}
+
+
+async def test_who_cannot_be_opened_keeps_nobody_else_from_being_shown(store: Store, keyring: Keyring) -> None:
+    one, two = PatientKey("E:1"), PatientKey("K:2")
+    rows = [PatientRow(key=key, sequence=7, doc=b"Jane Doe") for key in (one, two)]
+    await tables.save_patients(store.pool, PRACTICE, rows, keyring)
+    flipped = "UPDATE chartwire.patient SET doc = set_byte(doc, 30, get_byte(doc, 30) # 1) WHERE patient_key = 'E:1'"
+    assert await store.pool.execute(flipped) == "UPDATE 1"
+
+    assert await tables.shown_patients(store.pool, PRACTICE, [one, two], keyring) == {two: (7, b"Jane Doe")}
+    with pytest.raises(UnreadableEvent):
+        await tables.load_patients(store.pool, PRACTICE, [one, two], keyring)
 
 
 async def recorded(store: Store) -> list[Recorded]:
