@@ -265,6 +265,10 @@ class Checks:
         if (practice, id_) not in self.database.tables["event"].index["practice", "event_id"]:
             self.say("I4", f"{practice}: offsets were committed before an unreadable message was recorded")
 
+    def newest(self, practice: str, system: str, record: int) -> datetime | None:
+        """When the newest version of a chart was saved that has been recorded."""
+        return self._practices[practice].newest.get((system, record))
+
     # -- when it is calm ----------------------------------------------------------------------------------------------------
 
     def seen(self, before: datetime) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 import asyncpg
@@ -15,6 +16,7 @@ from events.commands import RedriveRequested
 from events.slots import SlotKind, is_slot, slot_of
 from events.topics import CHANGES
 from tests.simulation import spoiling
+from tests.simulation.clock import BEGINNING
 from tests.simulation.network import Call, Response
 from tests.simulation.plan import Trouble
 from tests.simulation.poison import HIT, OTHER
@@ -152,7 +154,9 @@ class Poisons:
 
         def over() -> None:
             end()
-            if seen and not self._silent and self._world.loop.time() - seen[0] > SHOWN_WITHIN:
+            understood = self._world.checks.newest(self._office.id, system, record)
+            again = bool(seen) and (understood is None or understood < BEGINNING + timedelta(seconds=seen[-1]))
+            if again and not self._silent and self._world.loop.time() - seen[0] > SHOWN_WITHIN:
                 writes = (slot_of(SlotKind.SYSTEM, system), slot_of(SlotKind.SYSTEM, system, "records"))
                 slot = slot_of(SlotKind.QUARANTINE, system, "patients", record)
                 self._must_wait(slot, f"{spoil.member} of {system} {record}", *writes)
