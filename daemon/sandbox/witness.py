@@ -45,7 +45,9 @@ def differences(
         if "link" in slots or patient.deleted:
             continue
         where = f"elation {chart_id} / kareo {patient_id}"
-        found += [f"{where}: {name}" for name in _demographics(clinic, chart, patient) if f"field:{name}" not in slots]
+        refused = any(slot.startswith("demographics:") for slot in slots)
+        differ = [] if refused else _demographics(clinic, chart, patient)
+        found += [f"{where}: {name}" for name in differ if f"field:{name}" not in slots]
         found += [f"{where}: {what}" for what in _insurance(clinic, office, chart_id, patient_id, slots)]
         found += [f"{where}: {what}" for what in _appointments(clinic, office, chart_id, patient_id, slots, edited, left)]
         if office.books:
