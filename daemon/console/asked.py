@@ -21,9 +21,10 @@ from daemon.console.publishing import Publishing
 from daemon.console.rehearsals import Rehearsals
 from daemon.console.roles import FOR, May, Visitor
 from daemon.console.sessions import Sessions, form_token
+from daemon.operator.find import Looked, find_patient
 from daemon.operator.worklist import Doubled
 from daemon.tables import access
-from events.ids import PRACTICE, PatientKey, PracticeId
+from events.ids import PRACTICE, PatientKey, PracticeId, charts_of
 from events.store import Store
 from projections.terms.names import Names
 from projections.terms.policy import Policy
@@ -144,6 +145,15 @@ class Ask:
             await self.record_each(f"deed: {name}", patients, about)
         else:
             await self.record(f"deed: {name}", detail=about)
+
+    async def looked_at(self, what: str, detail: str = "") -> Looked:
+        """The patient of the address, once the access log has it; 404 where nothing is known of such a patient."""
+        key = self.key(self.request.match_info["patient"])
+        await self.record(what, key, detail)
+        found = await find_patient(self.store, self.id, charts_of(key))
+        if found is None or not found.patient.key:
+            raise web.HTTPNotFound
+        return found
 
     @cached_property
     def _handles(self) -> PracticeHandles:

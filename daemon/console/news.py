@@ -14,7 +14,8 @@ from typing import Any
 
 import structlog
 
-from daemon.tables.accounts import SQL, digest
+from daemon.tables.accounts import digest
+from daemon.tables.queries import CONSOLE
 from events.ids import PracticeId
 from events.store import AWAY
 
@@ -111,9 +112,9 @@ class News:
         """Tell each stream how far its practice has come; end those whose session holds no more."""
         streams = list(self._streams)
         keys = list({one.session for one in streams})
-        rows = await self._pool.fetch(SQL["sessions_that_hold"], keys, self._idle_seconds)
+        rows = await self._pool.fetch(CONSOLE["sessions_that_hold"], keys, self._idle_seconds)
         hold = {row["id_hash"] for row in rows}
-        heads = await self._pool.fetch(SQL["heads_of"], list({one.practice for one in streams}))
+        heads = await self._pool.fetch(CONSOLE["heads_of"], list({one.practice for one in streams}))
         known = {row["practice"]: row["sequence"] for row in heads}
         for one in streams:
             if one.session not in hold:

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from daemon.config import Config
 from daemon.operator.commands import Followed
 from daemon.runtime.surroundings import bus_of
-from daemon.tables.accounts import SQL
+from daemon.tables.queries import CONSOLE
 from daemon.tables.status import Report
 from events.bus import Bus
 from events.ids import PracticeId
@@ -48,7 +48,7 @@ class Publishing:
 
     async def _account(self, practice: PracticeId) -> str:
         """The name by which the practice's partition is found, as its owner says: it is read from a secret that is not read here."""
-        rows = await self._store.pool.fetch(SQL["reports_of"], [practice])
+        rows = await self._store.pool.fetch(CONSOLE["reports_of"], [practice])
         found = msgspec.json.decode(rows[0]["doc"], type=Report).account if rows else ""
         if not found:
             raise NotAsked(

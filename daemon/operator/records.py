@@ -104,45 +104,32 @@ def _policies(patient: Patient, shown: Shown) -> Iterator[PolicyLine]:
     read = coverage_of(patient).policies
     if read is not None:
         for one in sorted(read, key=lambda each: (each.rank is None, each.rank or 0, each.id)):
-            yield _of_chart(one, shown)
+            place = RANKS.get(one.rank, str(one.rank)) if one.rank is not None else "historical"
+            inactive = one.rank is not None and not one.active
+            yield _of_chart(one.id, one, f"{place}, not active" if inactive else place, "", shown)
     else:
         for written in sorted(patient.policies.values(), key=lambda each: each.terms.rank):
-            yield _of_terms(written.ehr, written.terms, shown)
+            terms = written.terms
+            place = RANKS.get(terms.rank, str(terms.rank))
+            yield _of_chart(written.ehr, terms, place, _term(terms.start, terms.end, shown), shown)
     cases = (patient.billing.chart.cases if patient.billing is not None else None) or ()
     for case in sorted(cases, key=lambda each: (not each.is_primary, each.id)):
         for number, policy in enumerate(case.policies, 1):
             yield _of_case(policy, f"{case.name or f'case {case.id}'}, {RANKS.get(number, str(number))}", shown)
 
 
-def _of_chart(one: ChartPolicy, shown: Shown) -> PolicyLine:
-    place = RANKS.get(one.rank, str(one.rank)) if one.rank is not None else "historical"
-    line = PolicyLine(
-        system=System.EHR,
-        id=one.id,
-        place=place if one.active or one.rank is None else f"{place}, not active",
-        company=one.carrier_name,
-        plan=one.plan_name,
-        number=one.member_id,
-        group=one.group_id,
-        copay=one.copay,
-        insured=_insured(one.relationship, f"{one.insured_first_name} {one.insured_last_name}"),
-        term="",
-    )
-    return _masked(line, shown)
-
-
-def _of_terms(id_: int, one: PolicyTerms, shown: Shown) -> PolicyLine:
+def _of_chart(id_: int, one: ChartPolicy | PolicyTerms, place: str, term: str, shown: Shown) -> PolicyLine:
     line = PolicyLine(
         system=System.EHR,
         id=id_,
-        place=RANKS.get(one.rank, str(one.rank)),
+        place=place,
         company=one.carrier_name,
         plan=one.plan_name,
         number=one.member_id,
         group=one.group_id,
         copay=one.copay,
         insured=_insured(one.relationship, f"{one.insured_first_name} {one.insured_last_name}"),
-        term=_term(one.start, one.end, shown),
+        term=term,
     )
     return _masked(line, shown)
 

@@ -15,7 +15,6 @@ import msgspec
 from daemon.tables.queries import CONSOLE
 from events.connection import Connection, ConnectionPool
 
-SQL = CONSOLE
 EVERYWHERE = "*"
 """The practice of a role that holds in every practice."""
 
@@ -56,22 +55,22 @@ def digest(text: str) -> bytes:
 
 async def add(connection: Connection, name: str, password: str) -> bool:
     """A new user without roles; False where the name is taken."""
-    return await connection.fetchval(SQL["add_account"], name, password) is not None
+    return await connection.fetchval(CONSOLE["add_account"], name, password) is not None
 
 
 async def account(connection: Connection, name: str) -> Account | None:
     """A user with its roles."""
-    row = await connection.fetchrow(SQL["account"], name)
+    row = await connection.fetchrow(CONSOLE["account"], name)
     if row is None:
         return None
-    roles = await connection.fetch(SQL["roles_of_account"], name)
+    roles = await connection.fetch(CONSOLE["roles_of_account"], name)
     held = tuple((one["practice"], one["role"]) for one in roles)
     return Account(name=name, password=row["password"], disabled=row["disabled_at"] is not None, roles=held)
 
 
 async def names(connection: Connection) -> list[str]:
     """All users, the disabled ones too."""
-    return [row["name"] for row in await connection.fetch(SQL["accounts"])]
+    return [row["name"] for row in await connection.fetch(CONSOLE["accounts"])]
 
 
 async def set_password(pool: ConnectionPool, name: str, password: str) -> bool:
@@ -91,10 +90,10 @@ async def set_role(pool: ConnectionPool, name: str, practice: str, role: str, *,
 
 async def _changed(pool: ConnectionPool, name: str, query: str, *values: object) -> bool:
     async with pool.acquire() as connection, connection.transaction():
-        done = await connection.fetchval(SQL[query], *values) is not None
+        done = await connection.fetchval(CONSOLE[query], *values) is not None
         if done:
-            await connection.execute(SQL["end_sessions_of"], name)
-            await connection.execute(SQL["end_links_of"], name)
+            await connection.execute(CONSOLE["end_sessions_of"], name)
+            await connection.execute(CONSOLE["end_links_of"], name)
     return done
 
 
@@ -103,29 +102,29 @@ async def _changed(pool: ConnectionPool, name: str, query: str, *values: object)
 
 async def add_session(connection: Connection, id_: str, name: str, seconds: float, how: str = LOCAL) -> None:
     """A session that ends after `seconds` whatever happens."""
-    await connection.execute(SQL["add_session"], digest(id_), name, seconds, how)
+    await connection.execute(CONSOLE["add_session"], digest(id_), name, seconds, how)
 
 
 async def session(connection: Connection, id_: str) -> SessionState | None:
     """The session of this id, whether it holds or not."""
-    row = await connection.fetchrow(SQL["session"], digest(id_))
+    row = await connection.fetchrow(CONSOLE["session"], digest(id_))
     return None if row is None else msgspec.convert(dict(row), SessionState)
 
 
 async def touch_session(connection: Connection, id_: str) -> None:
     """The session was used just now."""
-    await connection.execute(SQL["touch_session"], digest(id_))
+    await connection.execute(CONSOLE["touch_session"], digest(id_))
 
 
 async def end_session(connection: Connection, id_: str) -> None:
     """Nobody is signed in by this id any more."""
-    await connection.execute(SQL["end_session"], digest(id_))
+    await connection.execute(CONSOLE["end_session"], digest(id_))
 
 
 async def forget(connection: Connection, seconds: float) -> None:
     """Sessions that are over, and tries older than `seconds`."""
-    await connection.execute(SQL["forget_sessions"])
-    await connection.execute(SQL["forget_attempts"], seconds)
+    await connection.execute(CONSOLE["forget_sessions"])
+    await connection.execute(CONSOLE["forget_attempts"], seconds)
 
 
 # -- tries and links ------------------------------------------------------------------------------------------------------
@@ -140,26 +139,26 @@ class Try(NamedTuple):
 
 async def tried(connection: Connection, what: str, seconds: float) -> Try:
     """Note a try, and tell how many there were within `seconds`."""
-    at = await connection.fetchval(SQL["add_attempt"], digest(what))
-    return Try(at, int(await connection.fetchval(SQL["count_attempts"], digest(what), seconds)))
+    at = await connection.fetchval(CONSOLE["add_attempt"], digest(what))
+    return Try(at, int(await connection.fetchval(CONSOLE["count_attempts"], digest(what), seconds)))
 
 
 async def forgive(connection: Connection, what: str, one: Try) -> None:
     """A try that was no guess counts no more."""
-    await connection.execute(SQL["forgive_attempt"], digest(what), one.at)
+    await connection.execute(CONSOLE["forgive_attempt"], digest(what), one.at)
 
 
 async def clear_tries(connection: Connection, what: str) -> None:
     """Tries before count no more."""
-    await connection.execute(SQL["clear_attempts"], digest(what))
+    await connection.execute(CONSOLE["clear_attempts"], digest(what))
 
 
 async def add_link(connection: Connection, token: str, name: str, seconds: float) -> None:
     """A link that signs `name` in, once, within `seconds`."""
-    await connection.execute(SQL["add_link"], digest(token), name, seconds)
+    await connection.execute(CONSOLE["add_link"], digest(token), name, seconds)
 
 
 async def use_link(connection: Connection, token: str) -> str | None:
     """Whom the link signs in; None where it does not hold. It is gone in any case."""
-    row = await connection.fetchrow(SQL["use_link"], digest(token))
+    row = await connection.fetchrow(CONSOLE["use_link"], digest(token))
     return row["name"] if row is not None and row["holds"] else None

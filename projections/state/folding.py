@@ -80,7 +80,7 @@ from projections.state.patient import (
     EhrSide,
     Patient,
     Search,
-    bill_content,
+    is_about,
     is_of,
     with_bill,
 )
@@ -292,8 +292,7 @@ def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: 
         case _, BillWritten():
             patient = _bill_seen(patient, result.bill, result.modified, result.read_at)
             if isinstance(write, MarkBillError):
-                corrected = bool(write.content) and bill_content(result.bill) != write.content
-                answered = None if corrected else result.bill
+                answered = result.bill if is_about(write, result.bill) else None
                 return with_bill(patient, write.bill, answered=answered, error=write.text, depends_on=write.depends_on)
             return with_bill(patient, result.bill.id, billed=True)
     return _appointment_written(patient, body.slot, write, result)

@@ -19,7 +19,7 @@ from events.schema import (
     FieldConflict,
 )
 from events.terms import AppointmentTerms, PolicyTerms
-from events.writes import Candidate, SearchBilling, SearchEhr
+from events.writes import Candidate, MarkBillError, SearchBilling, SearchEhr
 from projections.state.open_intents import Dismissed, OpenIntent, Waiting
 
 
@@ -218,6 +218,11 @@ def bill_content(bill: EhrBill) -> str:
         bill, status="", ref_number="", error="", deferred=False, signed=True, note_deleted=False, location_name=""
     )
     return content_hash(_ENCODER.encode(travels))
+
+
+def is_about(write: MarkBillError, bill: EhrBill) -> bool:
+    """Whether a Bill Error is about the bill as it is; one of an older version does not say what it is about."""
+    return write.content in ("", bill_content(bill))
 
 
 def is_of(patient: Patient, chart: BillingPatientId) -> bool:

@@ -89,7 +89,7 @@ def place(tmp_path: Path, recorded: tuple[str, Path, int], nobody: str) -> Make:
             dsn=dsn,
             bootstrap_servers=nobody,
             listen="127.0.0.1:8440",
-            console=(dsn.replace("//chartwire@", "//console@"), "127.0.0.1:8450"),
+            console=(dsn.replace("//chartwire@", "//console@"), f"127.0.0.1:{free_port()}"),
         )
         vendor = rf'\1 = "http://{nobody}/x"'
         file.write_text(re.sub(r'^(base_url|wsdl|endpoint) = ".*"$', vendor, file.read_text(), flags=re.MULTILINE))

@@ -28,7 +28,7 @@ from daemon.__main__ import main
 from daemon.cli.commands import COMMANDS
 from daemon.console.pages.deeds import DEEDS
 from daemon.console.publishing import Publishing
-from daemon.demo.embedded import EmbeddedPostgres, free_port
+from daemon.demo.embedded import EmbeddedPostgres
 from daemon.operator import deeds
 from daemon.operator.commands import Followed, login
 from daemon.operator.links import plan_of_link, plan_of_move
@@ -83,9 +83,7 @@ async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def at(place: Make, postgres: EmbeddedPostgres, recorded: tuple[str, Path, int]) -> Place:
-    made = place(postgres.dsn(recorded[0], "chartwire"))
-    made.config.write_text(made.config.read_text().replace("127.0.0.1:8450", f"127.0.0.1:{free_port()}"))
-    return made
+    return place(postgres.dsn(recorded[0], "chartwire"))
 
 
 @dataclass

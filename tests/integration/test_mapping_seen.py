@@ -11,7 +11,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from daemon.__main__ import main
-from daemon.demo.embedded import EmbeddedPostgres, free_port
+from daemon.demo.embedded import EmbeddedPostgres
 from daemon.operator.maps import MapLine, effect_of, maps_of
 from events.commands import MapGiveBackRequested, MapRequested
 from events.ids import Charts
@@ -75,9 +75,7 @@ async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def at(place: Make, postgres: EmbeddedPostgres, recorded: tuple[str, Path, int]) -> Place:
-    made = place(postgres.dsn(recorded[0], "chartwire"))
-    made.config.write_text(made.config.read_text().replace("127.0.0.1:8450", f"127.0.0.1:{free_port()}"))
-    return made
+    return place(postgres.dsn(recorded[0], "chartwire"))
 
 
 @pytest_asyncio.fixture

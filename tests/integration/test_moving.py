@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from daemon.console.handles import Handles
-from daemon.demo.embedded import EmbeddedPostgres, free_port
+from daemon.demo.embedded import EmbeddedPostgres
 from events.ids import BillingPatientId, billing_key
 from tests.conftest import PRACTICE
 from tests.integration.place import Make, recording
@@ -30,7 +30,6 @@ async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPath
 @pytest_asyncio.fixture
 async def opened(place: Make, postgres: EmbeddedPostgres, recorded: tuple[str, Path, int]) -> AsyncIterator[Site]:
     made = place(postgres.dsn(recorded[0], "chartwire"))
-    made.config.write_text(made.config.read_text().replace("127.0.0.1:8450", f"127.0.0.1:{free_port()}"))
     async with site(made.config) as found:
         yield found
 

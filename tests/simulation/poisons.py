@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import asyncpg
@@ -16,7 +16,6 @@ from events.commands import RedriveRequested
 from events.slots import SlotKind, is_slot, slot_of
 from events.topics import CHANGES
 from tests.simulation import spoiling
-from tests.simulation.clock import BEGINNING
 from tests.simulation.network import Call, Response
 from tests.simulation.plan import Trouble
 from tests.simulation.poison import HIT, OTHER
@@ -133,7 +132,7 @@ class Poisons:
 
     def _record(self, kind: str, host: str, pick: random.Random) -> End | None:
         """One patient of one system; while that cannot be read it waits, and it heals by being read again."""
-        clinic, seen = self._world.clinic, list[float]()
+        clinic, seen = self._world.clinic, list[datetime]()
         if host == EHR:
             ids = [one for one, row in clinic.ehr.patients.items() if row["caregiver_practice"] == self._office.ehr]
             spoil, change, system = pick.choice(spoiling.ELATION), spoiling.elation_record, "elation"
@@ -147,7 +146,7 @@ class Poisons:
         def spoiler(_call: Call, body: bytes) -> bytes:
             found = change(body, record, spoil)
             if found != body and spoil.unusable:
-                seen.append(self._world.loop.time())
+                seen.append(self._world.loop.now())
             return found
 
         end = self._spoil(kind, host, spoiler)
@@ -155,8 +154,8 @@ class Poisons:
         def over() -> None:
             end()
             understood = self._world.checks.newest(self._office.id, system, record)
-            again = bool(seen) and (understood is None or understood < BEGINNING + timedelta(seconds=seen[-1]))
-            if again and not self._silent and self._world.loop.time() - seen[0] > SHOWN_WITHIN:
+            again = bool(seen) and (understood is None or understood < seen[-1])
+            if again and not self._silent and self._world.loop.now() - seen[0] > timedelta(seconds=SHOWN_WITHIN):
                 writes = (slot_of(SlotKind.SYSTEM, system), slot_of(SlotKind.SYSTEM, system, "records"))
                 slot = slot_of(SlotKind.QUARANTINE, system, "patients", record)
                 self._must_wait(slot, f"{spoil.member} of {system} {record}", *writes)

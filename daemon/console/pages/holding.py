@@ -12,10 +12,10 @@ from daemon.console.pages.deeds import may_hold, need, new_once
 from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
-from daemon.operator.find import charts_known, find_patient
+from daemon.operator.find import charts_known
 from daemon.operator.holds import Holding, holdings
 from events.holds import scope_in
-from events.ids import PRACTICE, PatientKey, charts_of
+from events.ids import PRACTICE, PatientKey
 from events.writes import Resource, System
 from projections.rules.holds import hold_shown_as
 from projections.words.subject import chart_in_words
@@ -47,10 +47,7 @@ def choices() -> dict[str, Any]:
 async def of_patient(ask: Ask) -> web.StreamResponse:
     """Holding one patient's writes, or keeping the patient out: what each means, before it is asked for by who may."""
     key = ask.key(ask.request.match_info["patient"])
-    await ask.record("hold or keep out", key)
-    found = await find_patient(ask.store, ask.id, charts_of(key))
-    if found is None or not found.patient.key:
-        raise web.HTTPNotFound
+    found = await ask.looked_at("hold or keep out")
     who = name_of(found.patient)
     charts = chart_in_words(charts_known(found.patient), ask.names)
     mine = bool(ask.grants & may_hold(key))

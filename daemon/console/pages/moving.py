@@ -12,9 +12,9 @@ from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
 from daemon.operator.duplicates import survivors_of
-from daemon.operator.find import NeverSeen, find_patient
+from daemon.operator.find import NeverSeen
 from daemon.operator.links import plan_of_move
-from events.ids import BillingPatientId, billing_key, charts_of
+from events.ids import BillingPatientId, billing_key
 from projections.words.known import provider_names
 from projections.words.likeness import how_alike
 from projections.words.writes import describe_write
@@ -23,10 +23,7 @@ from projections.words.writes import describe_write
 async def move(ask: Ask) -> web.StreamResponse:
     """The likely survivors, or the one that was typed, each beside the chart that the link would keep."""
     key = ask.key(ask.request.match_info["patient"])
-    await ask.record("move a link: asked about", key)
-    found = await find_patient(ask.store, ask.id, charts_of(key))
-    if found is None or not found.patient.key:
-        raise web.HTTPNotFound
+    found = await ask.looked_at("move a link: asked about")
     one = found.patient
     ask.providers = provider_names(found.directory, ask.names)
     if one.link is None or one.billing is None or not one.billing.vanished:

@@ -15,7 +15,6 @@ from daemon.console.rules import SIGNED_IN, Access, get
 from daemon.operator.activity import activity_of
 from daemon.operator.worklist import kinds_of
 from daemon.tables import queries
-from daemon.tables.accounts import SQL
 from daemon.tables.status import PracticeStatus, at_a_glance, practice_status
 from events.ids import PracticeId
 from events.writes import System
@@ -54,8 +53,8 @@ async def overview(ask: Ask) -> web.StreamResponse:
         hours=plot_of(activity.hours, hour_name, 6, "The last 24 hours", "hour"),
         days=plot_of(activity.days, day_name, 7, "The last 30 days", "day"),
         older=activity.older,
-        linked=await ask.store.pool.fetchval(SQL["linked_patients"], ask.id),
-        waiting_patients=await ask.store.pool.fetchval(SQL["patients_who_wait"], ask.id),
+        linked=await ask.store.pool.fetchval(queries.CONSOLE["linked_patients"], ask.id),
+        waiting_patients=await ask.store.pool.fetchval(queries.CONSOLE["patients_who_wait"], ask.id),
         counts=counts,
         codes=kinds[:8],
         trouble=trouble(status.report_age, status.report),

@@ -13,7 +13,7 @@ from daemon.console.pages.holding import rows_of
 from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
-from daemon.operator.find import charts_known, find_patient
+from daemon.operator.find import charts_known
 from daemon.operator.holds import Holding, holdings, holds_of, why_kept_out
 from daemon.operator.past import Past, moment_of_step, past_of, why_field
 from daemon.operator.records import records_of
@@ -46,10 +46,7 @@ async def patient(ask: Ask) -> web.StreamResponse:
     except NotAMoment:
         await ask.record("patient: not understood", key)
         return ask.page("said.html", http=400, said="That is neither an event's number nor a day such as 3/2/2026.")
-    await ask.record("patient", key, f"as of {as_of}" if as_of else "")
-    found = await find_patient(ask.store, ask.id, charts_of(key))
-    if found is None or not found.patient.key:
-        raise web.HTTPNotFound
+    found = await ask.looked_at("patient", f"as of {as_of}" if as_of else "")
     one = found.patient
     ask.providers = provider_names(found.directory, ask.names)
     past = await past_of(ask.store, ask.policy, charts_of(key), ask.shown, moment, with_state=moment is not None)

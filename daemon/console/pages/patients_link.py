@@ -10,8 +10,8 @@ from daemon.console.pages.undecided import compared
 from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
-from daemon.operator.find import Looked, find_patient
-from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, charts_of, ehr_key, number_of
+from daemon.operator.find import Looked
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key, number_of
 from projections.rules.holds import is_observed, kept_out
 from projections.state.patient import Patient, is_barred
 from projections.words.known import provider_names
@@ -20,10 +20,7 @@ from projections.words.known import provider_names
 async def linking(ask: Ask) -> web.StreamResponse:
     """Who looks like the patient, or the chart that was typed; of a linked patient what it is linked with."""
     key = ask.key(ask.request.match_info["patient"])
-    await ask.record("link: asked about", key)
-    found = await find_patient(ask.store, ask.id, charts_of(key))
-    if found is None or not found.patient.key:
-        raise web.HTTPNotFound
+    found = await ask.looked_at("link: asked about")
     one = found.patient
     ask.providers = provider_names(found.directory, ask.names)
     out = kept_out(found.directory, one) is not None

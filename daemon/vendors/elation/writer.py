@@ -42,7 +42,7 @@ from events.writes import (
     UpdateEhrChart,
 )
 from projections.rules.fields import BY_NAME, Beside, own_phones, phones_beside
-from projections.state.patient import bill_content
+from projections.state.patient import is_about
 
 CANCELLED = ("cancelled", "canceled")
 """As Elation names it; what people have made of an appointment since stays."""
@@ -289,7 +289,6 @@ class ElationWriter:
         read_at = self._now()
         bill = await self._client.get_bill(write.bill)
         if not _answered(bill, write):
-            self._same_content(bill, write, read_at)
             if isinstance(write, MarkBilled):
                 body: dict[str, object] = {
                     "ref_number": write.ref_number,
@@ -297,6 +296,9 @@ class ElationWriter:
                     "metadata": {"object_id": f"kareo-encounter:{write.ref_number}"},
                 }
             else:
+                seen = translate.bill(bill, self._zone)
+                if not is_about(write, seen):
+                    raise ChangedMeanwhile(BillObserved(bill=seen), bill.last_modified_date, read_at)
                 body = {"billing_error": write.text, "billing_raw_error": write.raw or write.text}
             await self._client.update_bill(write.bill, body)
             read_at = self._now()
@@ -304,11 +306,6 @@ class ElationWriter:
             if not _answered(bill, write):
                 raise NotAsWritten(("ref_number",) if isinstance(write, MarkBilled) else ("billing_error",))
         return BillWritten(bill=translate.bill(bill, self._zone), modified=bill.last_modified_date, read_at=read_at)
-
-    def _same_content(self, bill: wire.Bill, write: MarkBilled | MarkBillError, read_at: datetime) -> None:
-        seen = translate.bill(bill, self._zone)
-        if isinstance(write, MarkBillError) and write.content and bill_content(seen) != write.content:
-            raise ChangedMeanwhile(BillObserved(bill=seen), bill.last_modified_date, read_at)
 
 
 def _answered(bill: wire.Bill, write: MarkBilled | MarkBillError) -> bool:

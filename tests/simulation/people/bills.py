@@ -23,16 +23,19 @@ FAULTY: tuple[list[dict[str, object]], ...] = (
 )
 
 
+COMPLAINTS: dict[str, Callable[[Office, dict[str, Any]], bool]] = {
+    "no procedure": lambda _office, bill: not bill["cpts"],
+    "HEADACHE": lambda _office, bill: any("HEADACHE" in line["dxs"] for line in bill["cpts"]),
+    "99999": lambda _office, bill: any(line["cpt"] == "99999" for line in bill["cpts"]),
+    "charge": lambda _office, bill: any(line["unit_charge"] == "99999999.00" for line in bill["cpts"]),
+    "Annex": lambda office, bill: bool(bill["service_location"] == office.annex),
+}
+"""By a word of each error that a bill may get: whether the bill deserves it."""
+
+
 def complaints(office: Office, bill: dict[str, Any]) -> list[str]:
     """Words of the errors that a bill deserves."""
-    found = ["no procedure"] if not bill["cpts"] else []
-    found += ["HEADACHE"] if any("HEADACHE" in line["dxs"] for line in bill["cpts"]) else []
-    found += [str(line["cpt"]) for line in bill["cpts"] if line["cpt"] == "99999"]
-    found += ["charge"] if any(line["unit_charge"] == "99999999.00" for line in bill["cpts"]) else []
-    return found + (["Annex"] if bill["service_location"] == office.annex else [])
-
-
-COMPLAINTS = ("no procedure", "HEADACHE", "99999", "charge", "Annex")
+    return [word for word, deserved in COMPLAINTS.items() if deserved(office, bill)]
 
 
 class Bills(Screens):
