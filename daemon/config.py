@@ -278,13 +278,22 @@ def _check_values(document: dict[str, Any], path: Path, problems: list[ConfigPro
     if practices == []:
         found.append(("practice", "at least one [[practice]] is needed"))
     seen: dict[str, int] = {}
+    at_vendors: dict[tuple[str, ...], int] = {}
     for index, one in enumerate(practices if isinstance(practices, list) else (), start=1):
         key = f"practice[{index}]"
         practice = mended(one, PracticeRules, key, wrong)
         if practice.id in seen:
             found.append((f"{key}.id", f"is used by practice[{seen[practice.id]}] already"))
         seen[practice.id] = index
-        _check_practice(practice, one if isinstance(one, dict) else {}, key, path.parent, found, sections, wrong)
+        for section in _check_practice(
+            practice, one if isinstance(one, dict) else {}, key, path.parent, found, sections, wrong
+        ):
+            if (its := section.practice_there(path.parent)) is None:
+                continue
+            if (other := at_vendors.setdefault((section.system.prefix, *its), index)) != index:
+                label = section.system.label
+                text = f"is the {label} practice of practice[{other}] already: each would write what the other has written"
+                found.append((join(key, section.system.prefix), text))
     problems += [(key, text) for key, text in found if not any(key == one or key.startswith(f"{one}.") for one in wrong)]
 
 
@@ -308,7 +317,8 @@ def _check_practice(
     problems: list[ConfigProblem],
     sections: Sections,
     wrong: set[str],
-) -> None:
+) -> list[VendorSection]:
+    """What is wrong with one practice; returns the sections of its systems."""
     if not practice.id or not all(char.isalnum() or char in "-_" for char in practice.id):
         problems.append((f"{key}.id", "must be letters, digits, - and _"))
     check_zone(practice.time_zone, f"{key}.time_zone", problems)
@@ -316,12 +326,15 @@ def _check_practice(
     label = next((kind.system.label for kind in given if kind.role is System.EHR), "EHR")
     _check_rules(practice, label, key, problems)
     plays: dict[System, str] = {}
+    found = []
     for kind in given:
         prefix = kind.system.prefix
         name = join(key, prefix)
         if plays.setdefault(kind.role, prefix) != prefix:
             problems.append((name, f"plays the same role as {plays[kind.role]}: a practice has one of the two"))
-        problems += mended(document[prefix], kind, name, wrong).check(name, beside)
+        found.append(section := mended(document[prefix], kind, name, wrong))
+        problems += section.check(name, beside)
+    return found
 
 
 def _check_rules(practice: PracticeRules, label: str, key: str, problems: list[ConfigProblem]) -> None:
@@ -341,21 +354,6 @@ def _check_rules(practice: PracticeRules, label: str, key: str, problems: list[C
         for id_ in getattr(practice.maps, name):
             if not (id_.isascii() and id_.isdecimal() and len(id_) <= 18):
                 problems.append((join(key, f"maps.{name}.{id_}"), f"must be an {label} id (a number)"))
-
-
-def accounts(config: Config, beside: Path) -> dict[PracticeId, str]:
-    """Practices that share an account with a vendor, and so its limits: each with the first of their ids."""
-    first: dict[tuple[str, str], PracticeId] = {}
-    leader: dict[PracticeId, PracticeId] = {}
-    for one in sorted(config.practice, key=lambda one: one.id):
-        practice = leader[PracticeId(one.id)] = PracticeId(one.id)
-        for section in (one.ehr, one.billing):
-            if (account := section.account(beside)) is None:
-                continue
-            other = leader[first.setdefault((section.system.prefix, account), practice)]
-            low, high = sorted((other, leader[practice]))
-            leader = {each: low if its == high else its for each, its in leader.items()}
-    return {each: its for each, its in leader.items() if its != each}
 
 
 def names_of(practice: PracticeConfig) -> Names:

@@ -72,6 +72,13 @@ class VendorSection(Section, frozen=True, kw_only=True):
         """What the vendor's limits hold for, where practices can share it. Raises OSError when a secret cannot be read."""
         return None
 
+    def practice_there(self, beside: Path) -> tuple[str, ...] | None:
+        """What names the practice at the vendor, whichever way it is spelt; None where that is not known.
+
+        Two practices of the file cannot be the same one there.
+        """
+        return None
+
     def secret_problems(self, key: str, beside: Path) -> list[ConfigProblem]:
         """The secret files that are empty, cannot be read, or can be read by anybody."""
         problems: list[ConfigProblem] = []
@@ -90,6 +97,12 @@ def resolve(name: str, beside: Path) -> Path:
 def secret(name: str, beside: Path) -> str:
     """The content of a secret's file, outer white space off. Raises OSError when it cannot be read."""
     return resolve(name, beside).read_text().strip()
+
+
+def host_of(url: str) -> str:
+    """Where an address leads, however it is spelt; raises ValueError where it is none."""
+    parts = urlsplit(url)
+    return f"{parts.netloc.casefold()}{parts.path.rstrip('/')}"
 
 
 def check_url(url: str, key: str, problems: list[ConfigProblem]) -> None:

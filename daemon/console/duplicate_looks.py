@@ -16,7 +16,7 @@ from projections.terms.policy import Policy
 
 log = structlog.get_logger()
 
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 0.1
 """How long a page waits for a look."""
 
 MOST = 100

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from daemon.config import Config, accounts
+from daemon.config import Config
+from daemon.runtime.vendor_accounts import accounts
 from daemon.sections import secret
 from events.bus import Bus
 from events.codec import Keyring

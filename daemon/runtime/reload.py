@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from daemon.config import Config, PracticeConfig, accounts
+from daemon.config import Config, PracticeConfig
+from daemon.runtime.vendor_accounts import accounts
 from daemon.sections import secret
 from events.ids import PracticeId
 

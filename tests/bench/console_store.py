@@ -92,9 +92,9 @@ def configuration(folder: Path, size: Size, daemon: str, console: str, port: int
     for number in range(size.practices):
         name = PracticeId(f"p{number}")
         Keyring.create_key(folder / "keys", name)
-        sections.append(
-            re.sub(r"practice_id = \d+", f"practice_id = {number + 1}", section.replace('id = "elm"', f'id = "{name}"'))
-        )
+        its = section.replace('id = "elm"', f'id = "{name}"')
+        its = re.sub(r"practice_id = \d+", f"practice_id = {number + 1}", its)
+        sections.append(re.sub(r"practice_name = .*", f'practice_name = "{name}"', its))
     made.write_text("\n[[practice]]\n".join((head, *sections)))
     return made
 

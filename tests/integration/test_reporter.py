@@ -11,12 +11,13 @@ import pytest
 import pytest_asyncio
 
 from daemon.cli.status import lines
-from daemon.config import accounts, load
+from daemon.config import load
 from daemon.demo.embedded import EmbeddedBroker, free_port
 from daemon.runtime.practice import PracticeRuntime, prepare
 from daemon.runtime.reporter import Reporter
 from daemon.runtime.surroundings import surroundings
 from daemon.runtime.taking import Taken
+from daemon.runtime.vendor_accounts import accounts
 from daemon.sandbox.clinic import Clinic
 from daemon.tables import observed as compared
 from daemon.tables.status import PracticeStatus, Report, practice_status, save_reports

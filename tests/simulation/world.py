@@ -17,12 +17,13 @@ import structlog
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
-from daemon.config import Config, accounts, load
+from daemon.config import Config, load
 from daemon.runtime import worker
 from daemon.runtime.clocks import clocks_of
 from daemon.runtime.pace import Pace
 from daemon.runtime.practice import PracticeRuntime
 from daemon.runtime.surroundings import Surroundings
+from daemon.runtime.vendor_accounts import accounts
 from daemon.runtime.worker import Worker
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.elation import ElationSwitches

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,55 @@ from tests.unit.test_config import problems, toml, with_
 file = test_config.file
 
 
-def test_two_practices_have_two_ids(file: Path) -> None:
+Changed = str | int | Callable[[str], str]
+
+
+def second(file: Path, **changed: Changed) -> dict[str, str]:
+    """What is wrong where the file has its practice twice, the second with these keys of its vendors' sections, and its id."""
     document = tomllib.loads(file.read_text())
-    document["practice"] *= 2
+    other = deepcopy(document["practice"][0])
+    for key, value in changed.items():
+        holder = next((one for one in (other["elation"], other["kareo"]) if key in one), other)
+        holder[key] = value(holder[key]) if callable(value) else value
+    document["practice"].append(other)
     write_private(file, toml(document))
-    assert problems(file) == {"practice[2].id": "is used by practice[1] already"}
+    return problems(file)
+
+
+TAKEN = "is the {} practice of practice[1] already: each would write what the other has written"
+ELATION_TAKEN = {"practice[2].elation": TAKEN.format("Elation")}
+KAREO_TAKEN = {"practice[2].kareo": TAKEN.format("Kareo")}
+
+
+def test_two_practices_have_two_ids(file: Path) -> None:
+    found = second(file, practice_id=1234, practice_name="Another")
+    assert found == {"practice[2].id": "is used by practice[1] already"}
+
+
+def test_two_practices_are_two_at_each_vendor(file: Path) -> None:
+    """A section that was copied, and of which somebody forgot a key: each of the two would create what the other creates."""
+    assert second(file, id="two") == ELATION_TAKEN | KAREO_TAKEN
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({"practice_id": 1234}, KAREO_TAKEN),
+        ({"practice_name": "Another"}, ELATION_TAKEN),
+        ({"practice_id": 1234, "practice_name": lambda name: f" {name.upper()} "}, KAREO_TAKEN),
+        ({"practice_id": 1234, "endpoint": lambda url: f"{url.rstrip('/')}/"}, KAREO_TAKEN),
+        ({"practice_id": 1234, "endpoint": lambda url: url.replace("http:", "HTTP:")}, KAREO_TAKEN),
+        ({"practice_id": 1234, "endpoint": "https://other.example/x"}, {}),
+        ({"practice_id": 1234, "customer_key_file": "other-key"}, {}),
+        ({"practice_id": 1234, "practice_name": "Another"}, {}),
+        ({"practice_id": 0, "practice_name": "Another"}, {"practice[2].elation.practice_id": "Expected `int` >= 1"}),
+    ],
+)
+def test_a_practice_of_a_vendor_is_the_same_however_it_is_spelt(
+    file: Path, changed: dict[str, Changed], found: dict[str, str]
+) -> None:
+    write_private(file.with_name("other-key"), "another customer")
+    assert second(file, id="two", **changed) == found
 
 
 @pytest.mark.parametrize("key", ["elation.base_url", "kareo.wsdl", "kareo.endpoint"])

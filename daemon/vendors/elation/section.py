@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from daemon.sections import ConfigProblem, FilledText, PositiveId, Seconds, VendorSection, check_url
+from daemon.sections import ConfigProblem, FilledText, PositiveId, Seconds, VendorSection, check_url, host_of
 from events.writes import System
 from projections.terms.names import SystemName
 
@@ -64,3 +64,10 @@ class ElationConfig(VendorSection, frozen=True, kw_only=True):
         problems: list[ConfigProblem] = []
         check_url(self.base_url, f"{key}.base_url", problems)
         return problems + self.secret_problems(key, beside)
+
+    def practice_there(self, beside: Path) -> tuple[str, ...] | None:
+        """The practice's id, which is its alone among all of Elation's."""
+        try:
+            return (host_of(self.base_url), str(self.practice_id)) if self.practice_id else None
+        except ValueError:  # no address
+            return None

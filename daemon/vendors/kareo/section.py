@@ -16,6 +16,7 @@ from daemon.sections import (
     VendorSection,
     check_url,
     check_zone,
+    host_of,
     resolve,
     secret,
 )
@@ -114,6 +115,14 @@ class KareoConfig(VendorSection, frozen=True, kw_only=True):
     def account(self, beside: Path) -> str | None:
         """The customer key: its limits hold for all its practices together."""
         return secret(self.customer_key_file, beside)
+
+    def practice_there(self, beside: Path) -> tuple[str, ...] | None:
+        """The practice's name, among those of the customer key."""
+        name = self.practice_name.strip().casefold()
+        try:
+            return (host_of(self.endpoint), self.account(beside) or "", name) if name else None
+        except (OSError, ValueError):  # no address, or a secret that this process may not read
+            return None
 
 
 def _is_file(name: str, beside: Path) -> bool:
