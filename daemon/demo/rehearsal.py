@@ -113,12 +113,12 @@ class Rest:
     def _idle(self) -> bool:
         practices = self._worker.practices.values()
         at_work = len(practices) == len(self._clinic.offices) and all(practice.running for practice in practices)
-        hinted = any(one.rounds.hinted for practice in practices for one in practice.connectors.values())
+        hinted = any(one.passes.hinted for practice in practices for one in practice.connectors.values())
         return at_work and not hinted and all(sink.idle for practice in practices for sink in practice.sinks.values())
 
     def _done(self) -> dict[tuple[PracticeId, System, str], int]:
         return {
-            (id_, system, name): connector.rounds.done.get(name, 0)
+            (id_, system, name): connector.passes.done.get(name, 0)
             for id_, practice in self._worker.practices.items()
             for system, connector in practice.connectors.items()
             for name in PASSES[system]
@@ -143,7 +143,7 @@ class Rest:
             f"{id_} {name}: {why}"
             for id_, practice in self._worker.practices.items()
             for connector in practice.connectors.values()
-            for name, why in connector.rounds.failing.items()
+            for name, why in connector.passes.failing.items()
         ]
         return ", ".join(busy + failing) or "events keep coming"
 

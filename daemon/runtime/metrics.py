@@ -194,7 +194,7 @@ def _failures(practice: AtWork) -> list[tuple[str, str]]:
     found = [
         (f"{practice.config.section(role).system.prefix}.{name.partition(':')[0]}", why.partition(" ")[0])
         for role, one in practice.opened.items()
-        for name, why in one.connector.rounds.failing.items()
+        for name, why in one.connector.passes.failing.items()
         if why
     ]
     return [*found, *practice.failing.items()]

@@ -93,7 +93,7 @@ class PracticeRuntime:
         self.connectors = {system: one.connector for system, one in self.opened.items()}
         health = {system: SystemHealth(system, self.recorder, around.now) for system in System}
         for system, one in self.opened.items():
-            one.connector.rounds.heard = health[system].heard
+            one.connector.passes.heard = health[system].heard
         self.sinks = {
             system: Sink(
                 system,
@@ -269,7 +269,7 @@ class PracticeRuntime:
         for one in self.opened.values():
             if one.gate is not None:
                 one.gate.reopen()
-            one.connector.rounds.hurry()
+            one.connector.passes.hurry()
         for sink in self.sinks.values():
             sink.hurry()
 

@@ -80,7 +80,7 @@ def _report(practice: AtWork, used: Sequence[Mapping[str, float]]) -> Report:
     failing = {
         f"{practice.config.section(role).system.prefix}.{name.partition(':')[0]}": why
         for role, one in practice.opened.items()
-        for name, why in one.connector.rounds.failing.items()
+        for name, why in one.connector.passes.failing.items()
     }
     return Report(
         failing=failing | practice.failing,

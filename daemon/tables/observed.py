@@ -97,7 +97,7 @@ class StoredSubscriptions:
                 found[row["resource"]] = (row["subscription"], key)
         return found
 
-    async def put(self, resource: str, subscription: int, target: str, key: str) -> None:
+    async def save(self, resource: str, subscription: int, target: str, key: str) -> None:
         stored = key
         if self._keyring.in_force(self._practice) is not None:
             key_id, sealed = self._keyring.seal(self._practice, self._identity(resource, subscription), key.encode())
@@ -108,7 +108,7 @@ class StoredSubscriptions:
         """Seal what lies there in the clear, as soon as the practice has data keys."""
         for row in await self._pool.fetch(SQL["get_subscriptions"], self._practice):
             if not row["signing_key"].startswith(SEALED):
-                await self.put(row["resource"], row["subscription"], row["target"], row["signing_key"])
+                await self.save(row["resource"], row["subscription"], row["target"], row["signing_key"])
 
     def _opened(self, resource: str, subscription: int, stored: str) -> str | None:
         if not stored.startswith(SEALED):

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest_asyncio
 
-from daemon.vendors.ports.passes import Rounds
+from daemon.vendors.ports.passes import Passes
 from events.writes import System
 from tests.acceptance.test_cli_repair import ELM, Town, open_town
 from tests.conftest import until
@@ -38,13 +38,13 @@ async def test_a_locked_out_worker_lives_and_is_let_in_by_retry(town: Town) -> N
     tried = refused(town)
     await until(lambda: refused(town) > tried, 60)
     patient = town.day.kareo_patient(town.office)
-    await until(lambda: "credentials" in rounds(town).failing.values(), 60)
+    await until(lambda: "credentials" in passes(town).failing.values(), 60)
     assert (await health(town, "/live"))[0] == (await health(town, "/ready"))[0] == 200
     assert refused(town) - tried == 1
     people.restore_credential(client)
     await town.done("retry", ELM)
     await town.rest.reached()
-    assert rounds(town).failing == {}
+    assert passes(town).failing == {}
     assert town.day.counterpart(town.office, patient)
 
 
@@ -53,6 +53,6 @@ def refused(town: Town) -> int:
     return sum(one.path == "/oauth2/token/" and one.status in (400, 401, 403) for one in town.clinic.ehr.calls)
 
 
-def rounds(town: Town) -> Rounds:
+def passes(town: Town) -> Passes:
     (practice,) = town.rest._worker.practices.values()
-    return practice.connectors[System.EHR].rounds
+    return practice.connectors[System.EHR].passes

@@ -84,7 +84,7 @@ def ours(port: int, broker: str, keys: str, public: str, ready: Connection) -> N
             async def get(self) -> dict[str, tuple[int, str]]:
                 return dict.fromkeys(RESOURCES, (1, public))
 
-            async def put(self, resource: str, subscription: int, target: str, key: str) -> None:
+            async def save(self, resource: str, subscription: int, target: str, key: str) -> None:
                 raise NotImplementedError
 
         delivery = ElationDelivery(

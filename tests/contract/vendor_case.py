@@ -109,7 +109,7 @@ class Recorded:
     async def get(self) -> dict[str, tuple[int, str]]:
         return self.kept
 
-    async def put(self, resource: str, subscription: int, target: str, key: str) -> None:
+    async def save(self, resource: str, subscription: int, target: str, key: str) -> None:
         self.kept[resource] = (subscription, key)
 
     def taken(self) -> list[Body]:
@@ -228,10 +228,10 @@ class VendorCase:
             await until(lambda: set(open_.stand.section.first_reads) <= set(recorded.marks))
             assert isinstance(recorded.bodies[0], DIRECTORIES[recorded.system])
             assert sorted(recorded.charts()) == sorted(somebody)
-            before = dict(opened.connector.rounds.done)
-            await until(lambda: any(opened.connector.rounds.done[name] > count + 1 for name, count in before.items()))
+            before = dict(opened.connector.passes.done)
+            await until(lambda: any(opened.connector.passes.done[name] > count + 1 for name, count in before.items()))
             assert sorted(recorded.charts()) == sorted(somebody), "what says what it said is not published again"
-            assert opened.connector.rounds.failing == {}
+            assert opened.connector.passes.failing == {}
         assert open_.guarded, "each call is allowed by the guard first"
 
     async def test_somebody_new_is_seen(self, open_: Open) -> None:
@@ -264,7 +264,7 @@ class VendorCase:
         opened = await open_.opened()
         await open_.stand.stop()
         async with open_.observing(opened):
-            await until(lambda: opened.connector.rounds.failing)
+            await until(lambda: opened.connector.passes.failing)
 
     # -- writing ----------------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.delivery import ElationDelivery
 from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.ports.intake import Intake
-from daemon.vendors.ports.passes import Rounds
+from daemon.vendors.ports.passes import Passes
 from events.bookings import EhrAppointment, EhrAppointmentGone, EhrAppointmentObserved
 from events.ids import EventId, PracticeId
 from events.schema import Body, ChangeQuarantined
@@ -39,7 +39,7 @@ class Subscribed:
     async def get(self) -> dict[str, tuple[int, str]]:
         return {"appointments": (1, SIGNED_BY)}
 
-    async def put(self, resource: str, subscription: int, target: str, key: str) -> None: ...
+    async def save(self, resource: str, subscription: int, target: str, key: str) -> None: ...
 
 
 class Watching:
@@ -72,9 +72,9 @@ class Watching:
             concurrency=2,
         )
         config = ElationConfig(base_url=self.sandbox.url, client_id="id", client_secret_file="x", practice_id=self.elm)
-        self.rounds = Rounds("elation", PRACTICE)
+        self.passes = Passes("elation", PRACTICE)
         self.reader = CalendarReader(
-            client, self.intake, config, self.rounds, known=self._records, patience=0.0, now=lambda: self.now
+            client, self.intake, config, self.passes, known=self._records, patience=0.0, now=lambda: self.now
         )
         self.delivery = ElationDelivery(
             self.intake,

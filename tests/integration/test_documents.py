@@ -197,8 +197,8 @@ async def test_checkpoints_and_subscriptions_keep_the_latest(db: Any, store: Sto
     assert await compared.get_checkpoint(db, PRACTICE, "kareo.patients") == "2"
     assert await compared.get_checkpoint(db, OTHER, "kareo.patients") is None
     subscriptions = StoredSubscriptions(store.pool, PRACTICE, store.keyring)
-    await subscriptions.put("patients", 1, "https://a.test", "key-1")
-    await subscriptions.put("patients", 2, "https://a.test", "key-2")
+    await subscriptions.save("patients", 1, "https://a.test", "key-1")
+    await subscriptions.save("patients", 2, "https://a.test", "key-2")
     assert await subscriptions.get() == {"patients": (2, "key-2")}
     assert await StoredSubscriptions(store.pool, OTHER, store.keyring).get() == {}
 

@@ -214,8 +214,8 @@ async def test_an_empty_list_where_there_were_many_deletes_nothing_and_is_said(
     with pytest.raises(Unreachable, match="no patient at all where there were many"):
         await post.connector.sweep_patients()
     assert (post.taken(), post.marks["kareo.sweep"]) == ([], mark)
-    running = asyncio.create_task(post.connector.rounds.until_done("sweep", post.connector.sweep_patients))
-    await until(lambda: post.connector.rounds.failing == {"sweep": "Unreachable"})
+    running = asyncio.create_task(post.connector.passes.until_done("sweep", post.connector.sweep_patients))
+    await until(lambda: post.connector.passes.failing == {"sweep": "Unreachable"})
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
@@ -287,8 +287,8 @@ async def test_a_round_of_zero_is_none(billing: Kareo, post: Post) -> None:
     quiet = msgspec.structs.replace(CONFIG, patient_round_seconds=0.0, poll_seconds=0.01)
     post.connector._config = quiet
     running = asyncio.create_task(post.connector.run())
-    await until(lambda: post.connector.rounds.done.get("patients", 0) > 3)
+    await until(lambda: post.connector.passes.done.get("patients", 0) > 3)
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
-    assert "round" not in post.connector.rounds.done
+    assert "round" not in post.connector.passes.done

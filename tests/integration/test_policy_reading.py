@@ -18,7 +18,7 @@ from daemon.vendors.elation.policy_reading import BUDGET, DAY, HOUR, KEPT_EVERY,
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import ChangedMeanwhile
 from daemon.vendors.ports.intake import Intake
-from daemon.vendors.ports.passes import Rounds
+from daemon.vendors.ports.passes import Passes
 from events.ids import EhrChartId, PracticeId
 from events.insurance import EhrPoliciesObserved
 from events.terms import PolicyTerms
@@ -65,7 +65,7 @@ class Reading:
         self.reader = PolicyReader(
             self.client,
             intake,
-            Rounds("elation", PRACTICE),
+            Passes("elation", PRACTICE),
             self.budget,
             known_charts=self._charts,
             kept=self._budget_kept,

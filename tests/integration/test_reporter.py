@@ -94,7 +94,7 @@ async def test_the_share_of_a_limit_is_that_of_the_whole_key(practices: dict[Pra
     limits(shared).calls["GetPatients"] = 8  # one in 1.25 s is all that fits
     limits(own).calls["GetPatients"] = 2
     for connector in shared.connectors.values():
-        connector.rounds.failing["chart:12"] = "Malformed"
+        connector.passes.failing["chart:12"] = "Malformed"
     made = reporter.report(practices, 110.0)
     assert [made[one].budget["GetPatients"] for one in practices] == [1.0, 1.0, 0.25]
     assert made[PRACTICE].failing == {"elation.chart": "Malformed", "kareo.chart": "Malformed"}, "no chart ids"

@@ -265,11 +265,11 @@ async def test_what_was_hinted_at_and_cannot_be_had_keeps_no_other(ehr: Elation)
     ehr.sandbox.faults.add(match=("GET", r"/patients/\{id\}/"), kind="status", status=500)
     published.connector.nudge(f"patient:{bad}")
     published.connector.nudge(f"patient:{good}")
-    working = asyncio.create_task(published.connector.rounds.extras())
+    working = asyncio.create_task(published.connector.passes.extras())
     while not charts(published.bodies):
         await asyncio.sleep(0.01)
     assert charts(published.taken()) == [int(good)]
-    published.connector.rounds.hurry()
+    published.connector.passes.hurry()
     while not charts(published.bodies):
         await asyncio.sleep(0.01)
     working.cancel()

@@ -96,7 +96,7 @@ class Subscribed:
     async def get(self) -> dict[str, tuple[int, str]]:
         return {one: (1, self._key) for one in (*RESOURCES, APPOINTMENTS) if one != "physicians"}
 
-    async def put(self, resource: str, subscription: int, target: str, key: str) -> None:
+    async def save(self, resource: str, subscription: int, target: str, key: str) -> None:
         raise NotImplementedError
 
 

@@ -166,7 +166,7 @@ async def _rest(world: World) -> None:
 
 def _idle(world: World, practice: str) -> bool:
     runtime = world.owner(practice)
-    if runtime is None or any(one.rounds.hinted for one in runtime.connectors.values()):
+    if runtime is None or any(one.passes.hinted for one in runtime.connectors.values()):
         return False
     return all(sink.idle for sink in runtime.sinks.values())
 
@@ -179,10 +179,10 @@ async def _go_round(world: World, practice: str) -> None:
     passes = [(source, name) for source, names in PASSES.items() for name in names]
     if getattr(connectors[System.EHR], "calendar", None) is not None:
         passes.append((System.EHR, WHOLE_PASS))
-    wanted = {(source, name): connectors[source].rounds.done.get(name, 0) + 2 for source, name in passes}
+    wanted = {(source, name): connectors[source].passes.done.get(name, 0) + 2 for source, name in passes}
     while True:
         late = [
-            (source, name) for (source, name), done in wanted.items() if connectors[source].rounds.done.get(name, 0) < done
+            (source, name) for (source, name), done in wanted.items() if connectors[source].passes.done.get(name, 0) < done
         ]
         if not late or world.owner(practice) is not runtime:
             return

@@ -167,14 +167,14 @@ async def test_a_chart_and_a_bill_of_elation_arrive_in_ledger(
 def idle(worker: Worker) -> Callable[[], Awaitable[bool]]:
     """Every account read twice more and nothing left to write."""
     runtime = next(iter(worker.practices.values()))
-    rounds = [one.rounds for one in runtime.connectors.values()]
+    passes = [one.passes for one in runtime.connectors.values()]
     names = [("sweep",), ("accounts",)]
-    before = [{name: one.done.get(name, 0) for name in each} for one, each in zip(rounds, names, strict=True)]
+    before = [{name: one.done.get(name, 0) for name in each} for one, each in zip(passes, names, strict=True)]
 
     async def reached() -> bool:
         gone = all(
             one.done.get(name, 0) >= count + 2
-            for one, each in zip(rounds, before, strict=True)
+            for one, each in zip(passes, before, strict=True)
             for name, count in each.items()
         )
         return gone and all(sink.idle for sink in runtime.sinks.values())

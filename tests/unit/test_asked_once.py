@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from daemon.vendors.ports.passes import Rounds
+from daemon.vendors.ports.passes import Passes
 from tests.conftest import PRACTICE
 
 
 async def test_a11_what_was_asked_for_and_has_not_begun_is_the_same_request() -> None:
-    rounds, read, begun, go_on = Rounds("test", PRACTICE), Counter[str](), asyncio.Event(), asyncio.Event()
+    passes, read, begun, go_on = Passes("test", PRACTICE), Counter[str](), asyncio.Event(), asyncio.Event()
 
     def reading(what: str) -> None:
         async def read_it() -> None:
@@ -18,12 +18,12 @@ async def test_a11_what_was_asked_for_and_has_not_begun_is_the_same_request() ->
             begun.set()
             await go_on.wait()
 
-        rounds.once(what, read_it)
+        passes.once(what, read_it)
 
     for _ in range(300):
         reading("patient:7")
     reading("patient:8")
-    working = asyncio.create_task(rounds.extras())
+    working = asyncio.create_task(passes.extras())
     await begun.wait()
     for _ in range(300):
         reading("patient:7")  # the first one may have read what was there before
@@ -38,14 +38,14 @@ async def test_a11_what_was_asked_for_and_has_not_begun_is_the_same_request() ->
 
 
 async def test_a11_another_reason_is_another_request() -> None:
-    rounds, read = Rounds("test", PRACTICE), Counter[int]()
+    passes, read = Passes("test", PRACTICE), Counter[int]()
     for reason in (1, 2, 2):
 
         async def read_it(reason: int = reason) -> None:
             read[reason] += 1
 
-        rounds.once("patient:7", read_it, reason)
-    working = asyncio.create_task(rounds.extras())
+        passes.once("patient:7", read_it, reason)
+    working = asyncio.create_task(passes.extras())
     while read.total() < 2:
         await asyncio.sleep(0)
     working.cancel()

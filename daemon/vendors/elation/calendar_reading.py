@@ -19,7 +19,7 @@ from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.wire import BadRow, DecodedRow
 from daemon.vendors.ports.errors import Gone, Malformed, NotFound, Refused
 from daemon.vendors.ports.intake import Intake, Observation
-from daemon.vendors.ports.passes import OneByOne, Rounds, why_unread
+from daemon.vendors.ports.passes import OneByOne, Passes, why_unread
 from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.calendar import shifted
 from events.ids import EhrChartId, EventId
@@ -47,7 +47,7 @@ class CalendarReader:
         client: ElationClient,
         intake: Intake,
         config: ElationConfig,
-        rounds: Rounds,
+        passes: Passes,
         *,
         known: Callable[[], Awaitable[list[tuple[str, str]]]],
         patience: float,
@@ -56,7 +56,7 @@ class CalendarReader:
         self._client = client
         self._intake = intake
         self._config = config
-        self._rounds = rounds
+        self._passes = passes
         self._known = known
         self._patience = patience
         self._now = now
@@ -78,8 +78,8 @@ class CalendarReader:
         await self._finish(WHOLE_PASS, started)
 
     def soon(self, record: str, because: EventId | None = None) -> None:
-        """Read one appointment besides the rounds."""
-        self._rounds.once(f"in-calendar:{record}", lambda: self.read(int(record), because), because)
+        """Read one appointment besides the passes."""
+        self._passes.once(f"in-calendar:{record}", lambda: self.read(int(record), because), because)
 
     async def read_of(self, chart: EhrChartId, because: EventId) -> None:
         """A chart's appointments from yesterday on: somebody asked for it."""

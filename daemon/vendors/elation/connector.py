@@ -23,7 +23,7 @@ from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.wire import BadRow, DecodedRow
 from daemon.vendors.ports.errors import Duplicate, Gone, Malformed, Moved, NotFound, Refused
 from daemon.vendors.ports.intake import Intake, Observation
-from daemon.vendors.ports.passes import OneByOne, Rounds, why_unread
+from daemon.vendors.ports.passes import OneByOne, Passes, why_unread
 from daemon.vendors.ports.vendor import Subscriptions
 from events.ids import EhrChartId, EventId
 from events.reasons import MISFIT
@@ -89,19 +89,19 @@ class ElationConnector:
         self._now = now
         self._hinted: dict[int, datetime] = {}
         self._missing, self._published = OneByOne(self._unread_chart), OneByOne(self._unread_chart)
-        self.rounds = Rounds("elation", intake.practice)
+        self.passes = Passes("elation", intake.practice)
 
     async def run(self) -> None:
         """Observe until cancelled. The directory comes first: nothing can be decided without it."""
-        await self.rounds.until_done("directory", self.read_directory)
+        await self.passes.until_done("directory", self.read_directory)
         async with asyncio.TaskGroup() as group:
-            every = self.rounds.every
+            every = self.passes.every
             group.create_task(every("directory", self._config.sweep_seconds, self.read_directory, wait_first=True))
             if self._config.webhooks:
                 group.create_task(every("subscriptions", self._config.sweep_seconds, self.subscribe))
             group.create_task(every("catch-up", self._config.catch_up_seconds, self.catch_up))
             group.create_task(every("sweep", self._config.sweep_seconds, self.sweep))
-            group.create_task(self.rounds.extras())
+            group.create_task(self.passes.extras())
             if self.policies is not None:
                 group.create_task(self.policies.run())
             if self.calendar is not None:
@@ -118,11 +118,11 @@ class ElationConnector:
         """Something hinted that `what` changed: a pass of it is due now. `patient:<id>` and `bill:<id>` read that record."""
         kind, _, record = what.partition(":")
         if not record:
-            self.rounds.nudge(what)
+            self.passes.nudge(what)
         elif kind == "patient":
-            self.rounds.once(what, lambda: self.read_chart(EhrChartId(int(record))))
+            self.passes.once(what, lambda: self.read_chart(EhrChartId(int(record))))
         elif kind == "bill":
-            self.rounds.once(what, lambda: self._observe_bills(self._client.bills(bill_id=[int(record)])))
+            self.passes.once(what, lambda: self._observe_bills(self._client.bills(bill_id=[int(record)])))
         elif kind == "insurance":
             self.policies_changed(EhrChartId(int(record)))
         elif kind == "checked-in" and self.policies is not None:
@@ -141,16 +141,16 @@ class ElationConnector:
         A resource that cannot be asked for by id has its whole pass made due.
         """
         if resource == "patients" and record.isdigit():
-            self.rounds.once(f"patient:{record}", lambda: self.read_whole(EhrChartId(int(record)), because), because)
+            self.passes.once(f"patient:{record}", lambda: self.read_whole(EhrChartId(int(record)), because), because)
         elif resource == "bills" and record.isdigit():
             bill = int(record)
-            self.rounds.once(
+            self.passes.once(
                 f"bill:{bill}", lambda: self._observe_bills(self._client.bills(bill_id=[bill]), because), because
             )
         elif resource == APPOINTMENTS and record.isdigit() and self.calendar is not None:
             self.calendar.soon(record, because)
         else:
-            self.rounds.nudge("directory" if resource in DIRECTORY_RESOURCES else "sweep")
+            self.passes.nudge("directory" if resource in DIRECTORY_RESOURCES else "sweep")
 
     async def read_whole(self, chart: EhrChartId, because: EventId) -> None:
         """A chart, its bills, and its appointments where they go out."""
@@ -204,10 +204,10 @@ class ElationConnector:
                 try:
                     known = await self._client.create_subscription(resource, target)
                 except Duplicate:
-                    self.rounds.nudge("subscriptions")
+                    self.passes.nudge("subscriptions")
                     continue
             if kept.get(resource) != (known.id, known.signing_pub_key):
-                await self._subscriptions.put(resource, known.id, target, known.signing_pub_key)
+                await self._subscriptions.save(resource, known.id, target, known.signing_pub_key)
 
     # -- charts and bills -------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import CredentialsRefused, VendorError
 from daemon.vendors.ports.gate import AccountGate, AccountGates
-from daemon.vendors.ports.passes import Rounds
+from daemon.vendors.ports.passes import Passes
 from daemon.vendors.ports.vendor import Means, Opened, Opener, Reader, Side
 from daemon.vendors.ports.writer import Guard
 from events.ids import PracticeId
@@ -41,9 +41,9 @@ class Elation:
             connector = _connector(client, section, means, side, webhook_base=means.public_url.rstrip("/"))
             budget = PolicyBudget(section.policy_reads_per_day, _seconds) if side.policies_leave else None
             if budget is not None:
-                connector.policies = _policy_reader(client, section, means, side, connector.rounds, budget)
+                connector.policies = _policy_reader(client, section, means, side, connector.passes, budget)
             if side.calendar_leaves:
-                connector.calendar = _calendar_reader(client, section, means, side, connector.rounds)
+                connector.calendar = _calendar_reader(client, section, means, side, connector.passes)
             return Opened(
                 connector=connector,
                 writer=ElationWriter(
@@ -87,9 +87,9 @@ class Elation:
         steps = [(whole, "")]
         if side.policies_leave:
             budget = PolicyBudget(section.policy_reads_per_day, _seconds)
-            steps.append((_policy_reader(client, section, means, side, connector.rounds, budget).read_known, ""))
+            steps.append((_policy_reader(client, section, means, side, connector.passes, budget).read_known, ""))
         if side.calendar_leaves:
-            steps.append((_calendar_reader(client, section, means, side, connector.rounds).read_all, ""))
+            steps.append((_calendar_reader(client, section, means, side, connector.passes).read_all, ""))
         return Reader(steps=steps, held=ElationHeld(client))
 
     def delivery(self, section: ElationConfig, means: Means, side: Side) -> ElationDelivery:
@@ -135,12 +135,12 @@ def _known_charts(side: Side) -> Callable[[], Awaitable[list[str]]]:
 
 
 def _policy_reader(
-    client: ElationClient, section: ElationConfig, means: Means, side: Side, rounds: Rounds, budget: PolicyBudget
+    client: ElationClient, section: ElationConfig, means: Means, side: Side, passes: Passes, budget: PolicyBudget
 ) -> PolicyReader:
     return PolicyReader(
         client,
         side.intake,
-        rounds,
+        passes,
         budget,
         known_charts=_known_charts(side),
         kept=lambda: side.memory.watermark(BUDGET),
@@ -152,12 +152,12 @@ def _policy_reader(
 
 
 def _calendar_reader(
-    client: ElationClient, section: ElationConfig, means: Means, side: Side, rounds: Rounds
+    client: ElationClient, section: ElationConfig, means: Means, side: Side, passes: Passes
 ) -> CalendarReader:
     async def known() -> list[tuple[str, str]]:
         return await side.memory.known(APPOINTMENTS)
 
-    return CalendarReader(client, side.intake, section, rounds, known=known, patience=means.patience, now=means.now)
+    return CalendarReader(client, side.intake, section, passes, known=known, patience=means.patience, now=means.now)
 
 
 def _connector(

@@ -20,7 +20,7 @@ from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.ports.errors import Malformed, Refused
 from daemon.vendors.ports.intake import Intake, Observation
-from daemon.vendors.ports.passes import AWAY_AFTER, Rounds
+from daemon.vendors.ports.passes import AWAY_AFTER, Passes
 from events.ids import EhrChartId
 from events.insurance import EhrPoliciesObserved
 from events.schema import ChangeQuarantined
@@ -94,7 +94,7 @@ class PolicyReader:
         self,
         client: ElationClient,
         intake: Intake,
-        rounds: Rounds,
+        passes: Passes,
         budget: PolicyBudget,
         *,
         known_charts: Callable[[], Awaitable[list[str]]],
@@ -106,7 +106,7 @@ class PolicyReader:
     ) -> None:
         self._client = client
         self._intake = intake
-        self._rounds = rounds
+        self._passes = passes
         self._budget = budget
         self._known_charts = known_charts
         self._kept = kept
@@ -124,7 +124,7 @@ class PolicyReader:
     def soon(self, chart: EhrChartId) -> None:
         """Something hints that the chart's policies have changed, or they were never read."""
         self._urgent[chart] = None
-        self._rounds.hinted.add(str(chart))
+        self._passes.hinted.add(str(chart))
         self._woken.set()
 
     def checked_in(self, chart: EhrChartId) -> None:
@@ -135,7 +135,7 @@ class PolicyReader:
 
     async def run(self) -> None:
         """Read until cancelled, and go on from the budget that was kept."""
-        await self._rounds.until_done("policy budget", self._restore)
+        await self._passes.until_done("policy budget", self._restore)
         while True:
             self._woken.clear()
             chart, pause = await self._due()
@@ -150,16 +150,16 @@ class PolicyReader:
 
     async def _read_one(self, chart: EhrChartId) -> None:
         """A chart that cannot be had comes again later and keeps no other; where several in a row cannot, it is Elation: then all wait."""
-        failed = await self._rounds.tried("policies", partial(self.read, chart), self._failures + 1)
+        failed = await self._passes.tried("policies", partial(self.read, chart), self._failures + 1)
         if failed is None or not failed.passing:
             self._failures = 0
             if chart not in self._urgent:
-                self._rounds.hinted.discard(str(chart))
+                self._passes.hinted.discard(str(chart))
             return
         self._failures += 1
         heapq.heappush(self._later, (self._clock() + max(failed.pause, LATER), chart))
         if self._failures >= AWAY_AFTER:
-            await self._rounds.wait(failed.pause)
+            await self._passes.wait(failed.pause)
 
     async def _restore(self) -> None:
         self._budget.restore(await self._kept() or "", self._now())

@@ -18,7 +18,7 @@ from daemon.vendors.kareo.section import KareoConfig
 from daemon.vendors.kareo.unread import Unread
 from daemon.vendors.ports.errors import Malformed, Refused, Unreachable
 from daemon.vendors.ports.intake import Intake, Observation, fingerprint
-from daemon.vendors.ports.passes import STUBBORN, OneByOne, Rounds, why_unread
+from daemon.vendors.ports.passes import STUBBORN, OneByOne, Passes, why_unread
 from events.calendar import shifted
 from events.ids import BillingPatientId, EventId
 from events.schema import (
@@ -76,13 +76,13 @@ class KareoConnector:
         self._unread = Unread(intake, now)
         self._patients, self._appointments = OneByOne(self._unread.patient), OneByOne(self._unread.appointment)
         self._former, self._deleted = OneByOne(self._unread.patient), OneByOne(self._unread.appointment)
-        self.rounds = Rounds("kareo", intake.practice)
+        self.passes = Passes("kareo", intake.practice)
 
     async def run(self) -> None:
         """Observe until cancelled. The directory comes first: nothing can be decided without it."""
-        await self.rounds.until_done("directory", self.read_directory)
+        await self.passes.until_done("directory", self.read_directory)
         async with asyncio.TaskGroup() as group:
-            every = self.rounds.every
+            every = self.passes.every
             group.create_task(every("directory", self._config.directory_seconds, self.read_directory, wait_first=True))
             group.create_task(every("patients", self._config.poll_seconds, self.poll_patients))
             group.create_task(every("appointments", self._config.poll_seconds, self.poll_appointments))
@@ -90,18 +90,18 @@ class KareoConnector:
             group.create_task(every("appointment-sweep", self._config.sweep_seconds, self.sweep_appointments))
             if self._config.patient_round_seconds:
                 group.create_task(endless("round", self._go_round()))
-            group.create_task(self.rounds.extras())
+            group.create_task(self.passes.extras())
 
     def nudge(self, what: str) -> None:
         """Make a pass due now."""
-        self.rounds.nudge(what)
+        self.passes.nudge(what)
 
     def reread(self, resource: str, record: str) -> None:
         """Read a record soon that is in doubt."""
         if resource == "patients":
-            self.rounds.once(f"patient:{record}", lambda: self.read_patient(BillingPatientId(int(record))))
+            self.passes.once(f"patient:{record}", lambda: self.read_patient(BillingPatientId(int(record))))
         else:
-            self.rounds.nudge("appointment-sweep" if resource == "appointments" else "sweep")
+            self.passes.nudge("appointment-sweep" if resource == "appointments" else "sweep")
 
     def look(self, resource: str, record: str, because: EventId) -> None:
         """Read one record soon because somebody asked for it (event `because`), whatever it said last time.
@@ -109,11 +109,11 @@ class KareoConnector:
         A resource that cannot be asked for by id has its whole pass made due.
         """
         if resource == "patients" and record.isdigit():
-            self.rounds.once(
+            self.passes.once(
                 f"patient:{record}", lambda: self.read_patient(BillingPatientId(int(record)), because=because), because
             )
         else:
-            self.rounds.nudge("appointment-sweep" if resource == "appointments" else "sweep")
+            self.passes.nudge("appointment-sweep" if resource == "appointments" else "sweep")
 
     # -- directory --------------------------------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class KareoConnector:
             await asyncio.sleep(0 if members else min(pause, 60.0))
             for patient in members[int(begun * len(members)) :]:
                 await asyncio.sleep(pause)
-                await self.rounds.until_done("round", partial(self.read_patient, patient), tries=STUBBORN)
+                await self.passes.until_done("round", partial(self.read_patient, patient), tries=STUBBORN)
             begun = 0.0
 
     async def _members(self) -> list[BillingPatientId]:
@@ -380,7 +380,7 @@ class KareoConnector:
         since = read_watermark(mark, started)
         if mark and since is None:
             log.warning("watermark_dropped", practice=self._intake.practice, source=source)
-            self.rounds.nudge(sweep)
+            self.passes.nudge(sweep)
         return since or started
 
     # -- common -----------------------------------------------------------------------------------------------------------

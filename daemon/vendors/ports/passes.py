@@ -31,7 +31,7 @@ BACKOFF = Backoff()
 PASSING = (VendorError, *AWAY)
 
 EXTRA_DEFECTS = 3
-"""What was read besides the rounds waits for the next round then, so that it does not keep others waiting."""
+"""What was read besides the passes waits for the next pass then, so that it does not keep others waiting."""
 
 STUBBORN = 5
 """Times in a row that one record cannot be had before it is set aside: trouble of the vendor's as a whole hits the others, too."""
@@ -120,7 +120,7 @@ class Failed(NamedTuple):
     pause: float
 
 
-class Rounds:
+class Passes:
     """The repeated passes of one connector. `failing` says, by pass, why the last one failed ("" when it did not).
 
     `hinted` are records that are to be read besides the passes, because something hinted at them.
@@ -147,7 +147,7 @@ class Rounds:
         self._due.setdefault(name, asyncio.Event()).set()
 
     def once(self, name: str, work: Pass, because: object = None) -> None:
-        """Do something besides the rounds, soon. What the vendor refuses or answers with nonsense is not tried for ever.
+        """Do something besides the passes, soon. What the vendor refuses or answers with nonsense is not tried for ever.
 
         What was asked for with this name, for the same reason, and has not begun is the same request.
         """

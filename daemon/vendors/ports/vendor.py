@@ -19,7 +19,7 @@ from daemon.sections import ConfigProblem, VendorSection
 from daemon.telemetry import Meter
 from daemon.vendors.ports.gate import AccountGate
 from daemon.vendors.ports.intake import Intake
-from daemon.vendors.ports.passes import Pass, Rounds
+from daemon.vendors.ports.passes import Pass, Passes
 from daemon.vendors.ports.writer import Guard, Writer
 from events.ids import EhrChartId, EventId, PracticeId
 from events.terms import AppointmentTerms, PolicyTerms
@@ -49,7 +49,7 @@ class Subscriptions(Protocol):
     async def get(self) -> dict[str, tuple[int, str]]:
         """By resource: (subscription id, signing key)."""
 
-    async def put(self, resource: str, subscription: int, target: str, key: str) -> None: ...
+    async def save(self, resource: str, subscription: int, target: str, key: str) -> None: ...
 
 
 class Memory(Protocol):
@@ -95,7 +95,7 @@ class Limits(Protocol):
 class Connector(Protocol):
     """Observes one practice's side."""
 
-    rounds: Rounds
+    passes: Passes
 
     async def run(self) -> None:
         """Observe until cancelled."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from daemon.vendors.ports.intake import Intake, Observation
-from daemon.vendors.ports.passes import Rounds
+from daemon.vendors.ports.passes import Passes
 from daemon.vendors.ports.vendor import Memory
 from events.ids import BillingPatientId, EventId
 from events.records import Location, Provider
@@ -33,23 +33,23 @@ class LedgerConnector:
         self._poll_seconds = poll_seconds
         self._patience = patience
         self._now = now
-        self.rounds = Rounds("ledger", intake.practice)
+        self.passes = Passes("ledger", intake.practice)
 
     async def run(self) -> None:
-        await self.rounds.until_done("directory", self.read_directory)
+        await self.passes.until_done("directory", self.read_directory)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.rounds.every("directory", self._poll_seconds, self.read_directory, wait_first=True))
-            group.create_task(self.rounds.every("accounts", self._poll_seconds, self.read_accounts))
-            group.create_task(self.rounds.extras())
+            group.create_task(self.passes.every("directory", self._poll_seconds, self.read_directory, wait_first=True))
+            group.create_task(self.passes.every("accounts", self._poll_seconds, self.read_accounts))
+            group.create_task(self.passes.extras())
 
     def nudge(self, what: str) -> None:
-        self.rounds.nudge(what)
+        self.passes.nudge(what)
 
     def reread(self, resource: str, record: str) -> None:
-        self.rounds.nudge("accounts")
+        self.passes.nudge("accounts")
 
     def look(self, resource: str, record: str, because: EventId) -> None:
-        self.rounds.once(f"account:{record}", lambda: self._read_account(int(record), because))
+        self.passes.once(f"account:{record}", lambda: self._read_account(int(record), because))
 
     async def read_directory(self) -> None:
         read_at = self._now()
