@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from daemon.demo.embedded import EmbeddedPostgres
 from events.backlog import BATCH
+from events.codec import Keyring
 from events.ids import BillingPatientId, EhrChartId
 from events.records import EhrChart, Phone
 from events.schema import BillingChartObserved, EhrChartObserved
@@ -32,13 +33,16 @@ FOREVER = 1_000_000_000
 
 
 async def _linked(server: EmbeddedPostgres, folder: Path, name: str, patients: int) -> tuple[Store, RecorderDriver]:
-    """A recorder with this many linked patients."""
-    from events.codec import Keyring
-
+    """A recorder with this many linked patients, in a database of its own."""
     (folder / "keys").mkdir(parents=True, exist_ok=True)
     Keyring.create_key(folder / "keys", PRACTICE)
-    ring = Keyring.from_directory(folder / "keys")
-    store = await Store.open(await material.database(server, name), ring, max_size=2)
+    return await linked(await material.database(server, name), folder / "keys", patients)
+
+
+async def linked(dsn: str, keys: Path, patients: int) -> tuple[Store, RecorderDriver]:
+    """A recorder with this many linked patients; the folder has the practice's key."""
+    ring = Keyring.from_directory(keys)
+    store = await Store.open(dsn, ring, max_size=2)
     driver = RecorderDriver(store, ring, await store.take_over(PRACTICE))
     await driver.open()
     people = [(material.chart(number, 0), _here(number)) for number in range(1, patients + 1)]
@@ -53,12 +57,17 @@ def _batched(changes: list[Change]) -> list[list[Change]]:
     return [changes[start : start + BATCH] for start in range(0, len(changes), BATCH)]
 
 
-async def _record(driver: RecorderDriver, changes: list[Change]) -> AsyncIterator[float]:
+async def recorded(driver: RecorderDriver, changes: list[Change]) -> AsyncIterator[float]:
     """Seconds of each batch."""
     for batch in _batched(changes):
         clock = Clock()
         await driver.recorder.record_messages(batch)
         yield clock.lap()
+
+
+def moved(driver: RecorderDriver, patients: int, version: int) -> list[Change]:
+    """Every patient has moved house."""
+    return [driver.change(BillingChartObserved(chart=material.chart(one, version))) for one in range(1, patients + 1)]
 
 
 def _here(number: int) -> EhrChart:
@@ -86,20 +95,15 @@ async def recording(server: EmbeddedPostgres, folder: Path, patients: int, round
     peer = Peer(await material.database(server, "recording_peer"))
     stream = peer.events(patients, FOREVER, material.as_json)
 
-    def moved(version: int) -> list[Change]:
-        return [driver.change(BillingChartObserved(chart=material.chart(one, version))) for one in range(1, patients + 1)]
-
-    async for _ in _record(
-        driver, moved(1)
-    ):  # after it every round finds the write of the one before, and has the same work
-        pass
+    async for _ in recorded(driver, moved(driver, patients, 1)):
+        pass  # after it every round finds the write of the one before, and has the same work
 
     async def work(number: int) -> list[Line]:
-        changes = moved(number + 2)
+        changes = moved(driver, patients, number + 2)
         before = await store.head(PRACTICE)
         await material.settle(server)
         took = await in_turns(
-            number, {"ours": _record(driver, changes), "theirs": save(peer, islice(stream, patients * SAVED))}
+            number, {"ours": recorded(driver, changes), "theirs": save(peer, islice(stream, patients * SAVED))}
         )
         count = await store.head(PRACTICE) - before
         rates = {"ours": count / took["ours"], "theirs": patients * SAVED / took["theirs"]}
