@@ -62,6 +62,8 @@ class Poisons:
         self._silent, self._owed = 0, list[Callable[[], None]]()
         self.struck: Counter[str] = Counter()
         self._damaged: set[tuple[str, object]] = set()
+        self._cancelling = 0
+        self._uncancelled: End = lambda: None
         for host, spoilers in self._spoilers.items():
             world.network.hosts[host].spoil = partial(self._spoilt, spoilers)
         plan = world.network.hosts[BILLING].plan
@@ -111,7 +113,7 @@ class Poisons:
                     connection.cut()
                 return self._postgres(kind, _no_connection)
             case "PostgreSQL cancels statements":
-                return self._postgres(kind, _some_cancelled(pick))
+                return self._cancel(kind, pick)
             case "the keys are missing":
                 return self._keys(kind)
         raise LookupError(kind)
@@ -145,7 +147,7 @@ class Poisons:
 
         def spoiler(_call: Call, body: bytes) -> bytes:
             found = change(body, record, spoil)
-            if found != body and spoil.unusable:
+            if found != body and spoil.unusable and not self._is_broken(host):
                 seen.append(self._world.loop.now())
             return found
 
@@ -161,6 +163,10 @@ class Poisons:
                 self._must_wait(slot, f"{spoil.member} of {system} {record}", *writes)
 
         return over
+
+    def _is_broken(self, host: str) -> bool:
+        """Whether all answers of a system are broken: then nobody sees a record in them, however it is spoilt itself."""
+        return any(kind.startswith("the answers of") for kind, _ in self._spoilers[host])
 
     def _must_wait(self, slot: str, what: str, *others: str) -> None:
         """It waits, or one of the `others` does, which say as much."""
@@ -260,6 +266,18 @@ class Poisons:
 
         self._troubles.cuts.append(falls)
         return lambda: self._troubles.cuts.remove(falls)
+
+    def _cancel(self, kind: str, pick: random.Random) -> End:
+        """Twice at a time is no more than once, or more would be cancelled in a row; it ends with the last."""
+        if not self._cancelling:
+            self._uncancelled = self._postgres(kind, _some_cancelled(pick))
+        self._cancelling += 1
+        return self._cancel_less
+
+    def _cancel_less(self) -> None:
+        self._cancelling -= 1
+        if not self._cancelling:
+            self._uncancelled()
 
     def _keys(self, kind: str) -> End:
         """The practice's key files are not there as the workers start; put back, the workers are told to look (SIGHUP)."""
