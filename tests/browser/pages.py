@@ -207,6 +207,7 @@ PAGES: dict[str, Page] = {
     "GET /p/{practice}/duplicates": Page("duplicates", at(f"{PRACTICE}/duplicates")),
     "GET /p/{practice}/appointments": Page("appointments", at(f"{PRACTICE}/appointments")),
     "GET /p/{practice}/bills": Page("bills", at(f"{PRACTICE}/bills")),
+    "GET /p/{practice}/bills/{standing}": Page("bills-standing", at(f"{PRACTICE}/bills/sent?by=month")),
     "GET /p/{practice}/balance": Page("balance", balance),
     "GET /p/{practice}/maps": Page("maps", at(f"{PRACTICE}/maps")),
     "POST /p/{practice}/maps/effect": Page("map-effect", mapped),

@@ -68,6 +68,7 @@ PAGES_ALONE = {
         ),
         "a form, or what came of one",
     ),
+    "GET /p/{practice}/bills/{standing}": "the notes of the balance sheet, which is compared",
     "GET /p/{practice}/rules": "the tables of the rules themselves (projections/rules/tables.py), as `chartwire rules`",
     "GET /p/{practice}/audit": "the access log, which only the console's role reads",
     "POST /p/{practice}/audit/mark": "one link of the chain; `chartwire audit verify` checks all of them",

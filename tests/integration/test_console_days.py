@@ -138,6 +138,35 @@ async def test_a_period_in_which_everything_was_sent_says_that_nothing_is_unbill
     assert ADA_THERE.last_name not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("standing", "on", "shown", "hidden"),
+    [
+        ("sent", OLD, (str(GOOD_BILL.id), "6001", "1 of 1 signed"), "resend"),
+        ("ready", OLD, ("No bill of these days is ready", "0 of 1 signed"), "6001"),
+        ("in-error", TODAY, (str(SPOILT.id), "Check and send again", "1 of 1 signed"), "6001"),
+    ],
+)
+async def test_bills_are_listed_by_where_they_stand(
+    booked: Booked, standing: str, on: date, shown: tuple[str, ...], hidden: str
+) -> None:
+    """With the encounter that each became, or why it did not, and the deed that resolves it; who is on the list was seen."""
+    browser = await booked.site.of("biller")
+    answer = await browser.get(f"/p/elm/bills/{standing}?by=month&on={on}")
+    assert answer.status == 200
+    words = " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())
+    assert [one for one in shown if one not in words] == []
+    assert hidden not in answer.text.partition("<main")[2].partition("</main")[0]
+    assert (ADA_THERE.last_name in words) == ("No bill" not in words)
+    accounts = (await browser.get(f"/p/elm/balance?by=month&on={on}")).text
+    first = on.replace(day=1)
+    assert f"/p/elm/bills/{standing}?by=month&amp;on={first}" in accounts, "each sum leads to its bills"
+
+
+async def test_where_bills_cannot_stand_is_no_page(booked: Booked) -> None:
+    browser = await booked.site.of("biller")
+    assert (await browser.get("/p/elm/bills/elsewhere")).status == 404
+
+
 async def test_what_is_not_billed_is_listed_with_the_sentence_that_fixes_it_and_its_deed(booked: Booked) -> None:
     browser = await booked.site.of("biller")
     answer = await browser.get(f"/p/elm/balance?by=day&on={TODAY}")

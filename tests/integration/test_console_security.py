@@ -72,6 +72,7 @@ STATED = {
     "GET /p/{practice}/links": PATIENTS,
     "GET /p/{practice}/duplicates": PATIENTS,
     "GET /p/{practice}/bills": PATIENTS,
+    "GET /p/{practice}/bills/{standing}": PATIENTS,
     "GET /p/{practice}/balance": PATIENTS,
     "GET /p/{practice}/day": PATIENTS,
     "GET /p/{practice}/appointments": PATIENTS,

@@ -177,7 +177,7 @@ async def log_of(at: Site, practice: str = "elm") -> list[access.AccessRecord]:
 def filled(at: Site, path: str, practice: str = "elm", patient: PatientKey = ADA) -> str:
     """A route's path with what its parts can be; a part that nobody has thought of is an error."""
     parts = {"practice": practice, "patient": at.console.handles.of(PRACTICE, patient), "field": "last_name"}
-    parts |= {"event": OTHER_EVENT, "name": "console.css", "link": "x" * 43}
+    parts |= {"event": OTHER_EVENT, "name": "console.css", "link": "x" * 43, "standing": "sent"}
     return path.format_map(parts)
 
 

@@ -7,16 +7,18 @@ from datetime import UTC, date, datetime
 from aiohttp import web
 
 from daemon.console.asked import Ask
-from daemon.console.pages.billing import edited
 from daemon.console.pages.deeds import new_once
 from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.balance import accounts_of, judged, last_look
+from daemon.operator.sent_bills import edited_after_sent
 from daemon.operator.worklist import Work, shown_of
 from events.calendar import local_day
+from events.codes import WaitCode
 from events.slots import SlotKind, slot_of
 from projections.rules.balancing import BillStanding, SignedNote
+from projections.rules.sent import BillDifference
 from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.words.period import Period, of_day
@@ -45,7 +47,7 @@ async def balance(ask: Ask) -> web.StreamResponse:
         period=period,
         title=title_of(period),
         kinds=KINDS,
-        rows=[await _row(ask, one, found.patients[one.patient], found.directory) for one in some],
+        rows=[await row_of(ask, one, found.patients[one.patient], found.directory) for one in some],
         total=len(listed),
         unread=[(one, ask.handle(one.patient)) for one in unread],
         unread_total=len(found.unread),
@@ -74,7 +76,15 @@ def title_of(period: Period) -> str:
     return f"{first:%A} {first.month}/{first.day}/{first.year}"
 
 
-async def _row(ask: Ask, note: SignedNote, patient: Patient, directory: Directory) -> dict[str, object]:
+async def edited(ask: Ask, patient: Patient, one: Work) -> tuple[BillDifference, ...]:
+    """What of a bill was edited after it was sent; nothing of any other item."""
+    if one.code != WaitCode.DIFFERS_AFTER_SENT:
+        return ()
+    return await edited_after_sent(ask.store, ask.id, patient, int(one.about))
+
+
+async def row_of(ask: Ask, note: SignedNote, patient: Patient, directory: Directory) -> dict[str, object]:
+    """A signed note with its patient, and with the item that waits in its place where the visitor may resolve that."""
     slot = slot_of(SlotKind.BILL, note.bill)
     waits = patient.waiting.get(slot)
     work = Work(note.patient, slot, waits.code, waits.since or datetime.now(UTC)) if waits is not None else None

@@ -1,34 +1,60 @@
-"""Bills that wait: in error with the sentence that fixes them, deferred, unsigned, or edited after they were sent."""
+"""Bills that wait: in error with the sentence that fixes them, deferred, unsigned, or edited after they were sent; and those of a
+week or month by where they stand: ready, sent with the encounter that each became, deferred, in error, kept out.
+"""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from daemon.console.asked import Ask
+from daemon.console.pages.balances import KINDS, edited, period_of, row_of, title_of
 from daemon.console.pages.deeds import new_once
 from daemon.console.pages.work import name_of, page_number
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
+from daemon.operator.balance import accounts_of, judged, last_look
 from daemon.operator.records import bill_state
-from daemon.operator.sent_bills import edited_after_sent
-from daemon.operator.worklist import Work, count_of, opened, reason, shown_of, work_of
-from events.codes import WaitCode
+from daemon.operator.worklist import count_of, opened, reason, shown_of, work_of
 from events.slots import SlotKind
-from projections.rules.sent import BillDifference
-from projections.state.patient import Patient
+from projections.rules.balancing import BillStanding
 from projections.words.remedy import Remedy
 
 PAGE = 50
 
 
-async def edited(ask: Ask, patient: Patient, one: Work) -> tuple[BillDifference, ...]:
-    """What of a bill was edited after it was sent; nothing of any other item."""
-    if one.code != WaitCode.DIFFERS_AFTER_SENT:
-        return ()
-    return await edited_after_sent(ask.store, ask.id, patient, int(one.about))
+STANDINGS = {one.value.replace(" ", "-"): one for one in BillStanding}
+"""Where a bill can stand, by what the address says."""
 
 
-async def bills(ask: Ask) -> web.StreamResponse:
+async def that_stand(ask: Ask) -> web.StreamResponse:
+    """The signed visit notes of a period whose bills stand there, by day of service. Raises 404 for where none can stand."""
+    standing = STANDINGS.get(ask.request.match_info["standing"])
+    if standing is None:
+        raise web.HTTPNotFound
+    period = period_of(ask, "week")
+    found = await accounts_of(ask.store, ask.policy, period)
+    sheet = judged(found.sheet, await last_look(ask.store, ask.id, period), ask.policy)
+    notes = [one for one in sheet.notes if one.standing is standing]
+    pages = max(1, (len(notes) + PAGE - 1) // PAGE)
+    number = page_number(ask.request.query.get("page", "1"), pages)
+    some = notes[(number - 1) * PAGE : number * PAGE]
+    await ask.record_each("bills", sorted({one.patient for one in some}))
+    return ask.page(
+        "bills_standing.html",
+        rows=[await row_of(ask, one, found.patients[one.patient], found.directory) for one in some],
+        counts=sheet.counts,
+        standing=standing,
+        standings=STANDINGS,
+        period=period,
+        title=title_of(period),
+        kinds=KINDS,
+        total=len(notes),
+        number=number,
+        pages=pages,
+    )
+
+
+async def that_wait(ask: Ask) -> web.StreamResponse:
     total = await count_of(ask.store.pool, ask.id, SlotKind.BILL)
     pages = max(1, (total + PAGE - 1) // PAGE)
     number = page_number(ask.request.query.get("page", "1"), pages)
@@ -56,7 +82,10 @@ async def bills(ask: Ask) -> web.StreamResponse:
                 "once": new_once(),
             }
         )
-    return ask.page("bills.html", rows=rows, total=total, number=number, pages=pages)
+    return ask.page("bills.html", rows=rows, standings=STANDINGS, total=total, number=number, pages=pages)
 
 
-ROUTES = (get("/p/{practice}/bills", bills, Access(May.PATIENTS, recorded=True)),)
+ROUTES = (
+    get("/p/{practice}/bills", that_wait, Access(May.PATIENTS, recorded=True)),
+    get("/p/{practice}/bills/{standing}", that_stand, Access(May.PATIENTS, recorded=True)),
+)
