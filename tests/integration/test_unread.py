@@ -99,6 +99,63 @@ async def test_a_patient_without_an_answer_is_asked_for_by_each_poll_until_there
     assert billing.asked()[asked:].count("GetPatient") == 0
 
 
+async def test_what_a_poll_set_aside_is_listed_again_by_the_next_for_a_day(billing: Kareo, post: Post) -> None:
+    """It was garbled on its way, or not shown for a moment, and nobody saves it again."""
+    await post.connector.sweep_patients()
+    await post.connector.poll_patients()
+    one, other = billing.ada(first_name="Given"), billing.ada(first_name="Second")
+    never_shown(billing, one, "refuse")
+    await post.connector.poll_patients()
+    assert aside(post.taken()) == [("patients", str(one), "is not shown")]
+    billing.now += timedelta(hours=1)
+    await post.connector.poll_patients()
+    assert post.taken() == [], "nothing else of it is new, and the other has been read"
+    billing.faults.clear()
+    billing.now += timedelta(hours=1)
+    await post.connector.poll_patients()
+    assert patients(post.taken()) == [one]
+    never_shown(billing, one, "refuse")
+    billing.people.edit_patient(one, city="Elsewhere")
+    await post.connector.poll_patients()
+    billing.faults.add("GetPatients", "status", times=1)
+    with pytest.raises(VendorError):
+        await post.connector.poll_patients()
+    for hours, again in ((20, True), (3, True), (3, False)):
+        billing.now += timedelta(hours=hours)
+        asked = len(billing.asked())
+        await post.connector.poll_patients()
+        assert ("GetPatient" in billing.asked()[asked:]) is again
+    assert other not in patients(post.taken())
+
+
+async def test_a_row_that_could_not_be_read_is_listed_again_by_the_next_poll(billing: Kareo, post: Post) -> None:
+    await post.connector.sweep_patients()
+    await post.connector.poll_patients()
+    one = billing.ada()
+    with pytest.MonkeyPatch.context() as garbled:
+        garbled.setattr(billing.sandbox.patients[one], "provider_id", "nobody")
+        await post.connector.poll_patients()
+        assert aside(post.taken()) == [("patients", str(one), "does not fit")]
+    billing.now += timedelta(hours=1)
+    await post.connector.poll_patients()
+    assert patients(post.taken()) == [one]
+
+
+async def test_an_appointment_that_could_not_be_read_is_listed_again_by_the_next_poll(billing: Kareo, post: Post) -> None:
+    await post.connector.sweep_appointments()
+    await post.connector.poll_appointments()
+    visit = billing.people.book_appointment(
+        billing.ada(), billing.doctor, billing.place, NOON + timedelta(days=2), 20, "cough"
+    ).id
+    with pytest.MonkeyPatch.context() as garbled:
+        garbled.setattr(billing.sandbox.appointments[visit], "patient_id", None)
+        await post.connector.poll_appointments()
+        assert aside(post.taken()) == [("appointments", str(visit), "is a patient's appointment without a patient")]
+    billing.now += timedelta(hours=1)
+    await post.connector.poll_appointments()
+    assert [one.appointment.key for one in post.taken() if isinstance(one, BillingAppointmentObserved)] == [str(visit)]
+
+
 async def test_while_kareo_is_away_nothing_is_set_aside_and_nobody_else_is_asked_for(billing: Kareo, post: Post) -> None:
     for number in range(5):
         billing.ada(first_name=f"P{number}")

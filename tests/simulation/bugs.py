@@ -14,7 +14,7 @@ from daemon.runtime.worker import Worker
 from daemon.vendors.elation import connector as elation_connector
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.wire import BadRow
-from daemon.vendors.kareo import bookings
+from daemon.vendors.kareo import bookings, unread
 from daemon.vendors.kareo import connector as kareo_connector
 from daemon.vendors.kareo import writer as writer
 from daemon.vendors.kareo.bookings import KareoBookings
@@ -113,7 +113,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
     "other phones are dropped": lambda: [patch.object(translate, "with_phones", _only_ours)],
     "one bad record ends the pass": lambda: [
         patch.object(elation_connector.ElationConnector, "_good", _all_or_nothing),
-        patch.object(kareo_connector.KareoConnector, "_quarantine", _not_one_bad),
+        patch.object(unread.Unread, "rows", _not_one_bad),
     ],
     "a practice's failure ends the worker": lambda: [patch.object(Worker, "_try_take", Worker._take)],
     "set aside while PostgreSQL is away": lambda: [

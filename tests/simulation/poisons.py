@@ -157,12 +157,24 @@ class Poisons:
             end()
             understood = self._world.checks.newest(self._office.id, system, record)
             again = bool(seen) and (understood is None or understood < seen[-1])
-            if again and not self._silent and self._world.loop.now() - seen[0] > timedelta(seconds=SHOWN_WITHIN):
+            if (
+                again
+                and self._is_there(host, record)
+                and not self._silent
+                and self._world.loop.now() - seen[0] > timedelta(seconds=SHOWN_WITHIN)
+            ):
                 writes = (slot_of(SlotKind.SYSTEM, system), slot_of(SlotKind.SYSTEM, system, "records"))
                 slot = slot_of(SlotKind.QUARANTINE, system, "patients", record)
                 self._must_wait(slot, f"{spoil.member} of {system} {record}", *writes)
 
         return over
+
+    def _is_there(self, host: str, record: int) -> bool:
+        """Whether nobody has deleted it, or merged it into another: nothing of it waits then."""
+        if host == BILLING:
+            return not self._world.clinic.billing.patients[record].deleted
+        chart = self._world.clinic.ehr.patients[record]
+        return not chart["deleted_date"] and not chart.get("merged_into_chart")
 
     def _is_broken(self, host: str) -> bool:
         """Whether all answers of a system are broken: then nobody sees a record in them, however it is spoilt itself."""

@@ -134,10 +134,11 @@ class KareoConnector:
     async def poll_patients(self) -> None:
         """Patients modified since the watermark. The first time there is none: the sweep brings them all."""
         started = self._now()
-        since = await self._since("kareo.patients", started, "sweep")
+        since = self._unread.since("patients", await self._since("kareo.patients", started, "sweep"))
         rows = await self._client.patients_modified(since - OVERLAP, started + AHEAD)
         await self._unread.rows("patients", rows.bad_rows)
         await self._read_changed(rows.rows)
+        self._unread.polled("patients")
         await self._finish("kareo.patients", started)
 
     async def sweep_patients(self) -> None:
@@ -278,9 +279,10 @@ class KareoConnector:
     async def poll_appointments(self) -> None:
         """Appointments modified since the watermark."""
         started = self._now()
-        since = await self._since("kareo.appointments", started, "appointment-sweep")
+        since = self._unread.since("appointments", await self._since("kareo.appointments", started, "appointment-sweep"))
         rows = await self._client.appointments_modified(since - OVERLAP, started + AHEAD)
         await self._observe_appointments(rows)
+        self._unread.polled("appointments")
         await self._finish("kareo.appointments", started)
 
     async def sweep_appointments(self) -> None:
