@@ -119,7 +119,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
     "set aside while PostgreSQL is away": lambda: [
         patch.object(recorder, "is_given_up", lambda error, _failures: not isinstance(error, Fenced))
     ],
-    "unreadable messages are passed over": lambda: [patch.object(consumer, "_unreadable", _passed_over)],
+    "unreadable messages are passed over": lambda: [patch.object(consumer, "unreadable", _passed_over)],
     "nobody is looked for in the own copy": lambda: [patch.object(batch, "needs_look", lambda *_arguments: False)],
     "what is held is begun": lambda: [
         patch.object(sink, "is_stopped", lambda *_arguments: False),

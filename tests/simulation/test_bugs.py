@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
+from tests.simulation import bugs
 from tests.simulation.crowd import first_to_fall
 from tests.simulation.plan import drawn
 
@@ -59,3 +60,10 @@ def test_a_deliberate_bug_is_found(processes: ProcessPoolExecutor, bug: str) -> 
     verdict = first_to_fall(processes, [SOONEST[bug]], bug, plans) or first_to_fall(processes, seeds, bug, plans)
     assert verdict is not None, f"{len(seeds)} seeds and none finds: {bug}"
     assert set(verdict.broken) & FOUND_BY[bug], verdict.broken
+
+
+@pytest.mark.parametrize("bug", bugs.BUGS)
+def test_what_a_bug_is_planted_in_is_there(bug: str) -> None:
+    """A part that was renamed would make a day fall for another reason, or for none."""
+    with bugs.planted(bug):
+        pass
