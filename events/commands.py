@@ -38,6 +38,14 @@ class BillResendRequested(Value, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class BillReleaseRequested(Value, frozen=True, kw_only=True):
+    """Release a deferred bill in Elation, so that it is sent."""
+
+    bill: int
+    who: str
+    reason: str = ""
+
+
 class LinkRequested(Value, frozen=True, kw_only=True):
     """Link these two; `force` though birth date, sex or a name differ.
 
@@ -186,6 +194,7 @@ Command = (
     ResyncRequested
     | RetryRequested
     | BillResendRequested
+    | BillReleaseRequested
     | LinkRequested
     | MoveLinkRequested
     | TellApartRequested

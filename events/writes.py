@@ -251,28 +251,21 @@ class MarkBillError(EhrWrite, frozen=True, kw_only=True):
     content: str = ""
 
 
+class ReleaseBill(EhrWrite, frozen=True, kw_only=True):
+    """A deferred bill leaves Elation's Billing Home, as by "Send to PMS" there: somebody asked for it here."""
+
+    bill: int
+
+
+BillAnswer = MarkBilled | MarkBillError | ReleaseBill
+"""What is written to a bill where it comes from, for the sake of sending it: allowed where sending is."""
+
 AnyWrite = (
-    SearchEhr
-    | SearchBilling
-    | CreateEhrChart
-    | CreateBillingChart
-    | UpdateEhrChart
-    | UpdateBillingChart
-    | AddBillingCase
-    | CreateCarrier
-    | UpdateCarrier
-    | CreatePlan
-    | SyncPolicies
-    | ChangeBillingPolicies
-    | CreateEhrAppointment
-    | UpdateEhrAppointment
-    | CancelEhrAppointment
-    | DeleteEhrAppointment
-    | AnyBooking
-    | CreateEncounter
-    | MarkBilled
-    | MarkBillError
-)
+    SearchEhr | SearchBilling | CreateEhrChart | CreateBillingChart | UpdateEhrChart | UpdateBillingChart
+    | AddBillingCase | CreateCarrier | UpdateCarrier | CreatePlan | SyncPolicies | ChangeBillingPolicies
+    | CreateEhrAppointment | UpdateEhrAppointment | CancelEhrAppointment | DeleteEhrAppointment | AnyBooking
+    | CreateEncounter | BillAnswer
+)  # fmt: skip
 
 
 class Likeness(Value, frozen=True, kw_only=True):

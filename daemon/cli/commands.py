@@ -43,7 +43,7 @@ COMMANDS = {
     "maps": ("maps", "map"),
     "settings": ("settings",),
     "hold": ("hold", "release", "keep-out"),
-    "repair": ("resync", "retry", "resend", "unlink", "dismiss", "remove-policy", "seen", "redrive"),
+    "repair": ("resync", "retry", "resend", "release-bill", "unlink", "dismiss", "remove-policy", "seen", "redrive"),
 }
 """The commands that each module of `daemon.cli` has: only the one that is called is loaded, so that looking something up is quick."""
 
@@ -88,6 +88,7 @@ ABOUT = {
     "resync": "read a chart again from both systems and decide anew",
     "retry": "try refused writes again; refused credentials and what pauses, too",
     "resend": "send a failed bill again, after a fix",
+    "release-bill": "release a deferred bill, so that it is sent",
     "unlink": "undo a link; with both charts: they are not the same person",
     "dismiss": "accept a waiting item as it is",
     "remove-policy": "remove a policy of a chart that the primary case does not have",

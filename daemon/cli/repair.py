@@ -1,4 +1,4 @@
-"""The commands that put things right: resync, retry, resend, unlink, dismiss, remove-policy, seen, redrive (link is daemon/cli/link.py).
+"""The commands that put things right: resync, retry, resend, release-bill, unlink, dismiss, remove-policy, seen, redrive (link is daemon/cli/link.py).
 
 Each is an event that the practice's owner records and answers (daemon/operator/commands.py): it works from any machine that reaches
 Kafka and the database. With --code or --older it is about every such waiting item (daemon/cli/bulk.py).
@@ -44,6 +44,8 @@ def register(commands: Commands) -> None:
     retry.add_argument("what", nargs="*", metavar="CHART|SLOT", help=f"{EITHER}, then slots (none: all refused)")
     resend = bulk("resend", RESEND, "send a failed bill again, after a fix")
     resend.add_argument("bill", nargs="?", help=f"{NAMES.ehr.label}'s bill id")
+    release = bulk("release-bill", RELEASE_BILL, "release a deferred bill, so that it is sent")
+    release.add_argument("bill", nargs="?", help=f"{NAMES.ehr.label}'s bill id")
     unlink = add("unlink", _unlink, "undo a link; with both charts: they are not the same person")
     unlink.add_argument("charts", nargs="+", metavar="CHART", help=f"{EITHER}, or both")
     unlink.add_argument("--undecided", action="store_true", help="with both: not where somebody has linked the two")
@@ -81,6 +83,10 @@ async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks
 
 async def _resend(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     return await deeds.resend(asking(arguments, store, it), _id(arguments.bill, "a bill's id"))
+
+
+async def _release_bill(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
+    return await deeds.release_bill(asking(arguments, store, it), _id(arguments.bill, "a bill's id"))
 
 
 def _id(text: str, what: str) -> int:
@@ -148,6 +154,10 @@ async def _resend_all(_arguments: argparse.Namespace, it: Asking, found: list[It
     return [ask for one in found for ask in await deeds.resend(it, int(parse_slot(one.slot).id))]
 
 
+async def _release_bills(_arguments: argparse.Namespace, it: Asking, found: list[Item]) -> Asks:
+    return [ask for one in found for ask in await deeds.release_bill(it, int(parse_slot(one.slot).id))]
+
+
 async def _dismiss_all(arguments: argparse.Namespace, it: Asking, found: list[Item]) -> Asks:
     _give_reason(arguments)
     return [ask for one in found for ask in await deeds.dismiss(it, charts_in(one, it), one.slot)]
@@ -171,6 +181,7 @@ def _is_refused(one: Item) -> bool:
 RESYNC = or_by_query(_resync, _resync_all, lambda one: bool(one.patient), "chart")
 RETRY = or_by_query(_retry, _retry_all, _is_refused, "what", needed=False)
 RESEND = or_by_query(_resend, _resend_all, lambda one: one.code == WaitCode.BILL_ERROR, "bill")
+RELEASE_BILL = or_by_query(_release_bill, _release_bills, lambda one: one.code == WaitCode.DEFERRED, "bill")
 DISMISS = or_by_query(_dismiss, _dismiss_all, lambda one: not is_slot(one.slot, SlotKind.SYSTEM), "what")
 SEEN = or_by_query(_seen, _seen_all, lambda one: is_slot(one.slot, SlotKind.CONFLICT), "chart")
 REDRIVE = or_by_query(_redrive, _redrive_all, lambda one: is_slot(one.slot, SlotKind.QUARANTINE), "slot", needed=False)

@@ -24,6 +24,7 @@ DEED_WORDS: Mapping[str, str] = {
     "retry-shared": "try again for the practice",
     "try-systems": "try the systems again",
     "resend": "check the bill and send it again",
+    "release-bill": "release the bill",
     "dismiss": "accept as it is",
     "remove-policy": "remove a policy",
     "seen": "mark as seen",

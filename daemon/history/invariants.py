@@ -17,7 +17,7 @@ from events.schema import (
     Recorded,
 )
 from events.store import Store
-from events.writes import MarkBilled, MarkBillError, Resource, System, changes_nothing
+from events.writes import BillAnswer, Resource, System, changes_nothing
 from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
@@ -73,7 +73,7 @@ def check_event(
         if body.intent in opened:
             result.say("I3", f"intent #{recorded.sequence} was requested twice")
         opened[body.intent] = body
-        answer = isinstance(body.write, MarkBilled | MarkBillError)
+        answer = isinstance(body.write, BillAnswer)
         target = System.BILLING if answer else body.system
         if not changes_nothing(body.write) and not allows(policy, Resource(body.resource), target):
             result.say("I2", f"intent #{recorded.sequence} is against the direction table")

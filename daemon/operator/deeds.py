@@ -16,6 +16,7 @@ from daemon.operator.links import LinkPlan
 from daemon.tables import observed
 from events.codes import WaitCode
 from events.commands import (
+    BillReleaseRequested,
     BillResendRequested,
     Command,
     ConflictSeen,
@@ -112,12 +113,21 @@ async def retry(it: Asking, charts: Charts | None, slots: tuple[str, ...] = ()) 
 
 async def resend(it: Asking, bill: int) -> Asks:
     """Check and send a failed bill again."""
+    return [it.ask(BillResendRequested(bill=bill, who=it.who, reason=it.reason), await _chart_of(it, bill), bill)]
+
+
+async def release_bill(it: Asking, bill: int) -> Asks:
+    """Release a deferred bill where it waits."""
+    return [it.ask(BillReleaseRequested(bill=bill, who=it.who, reason=it.reason), await _chart_of(it, bill), bill)]
+
+
+async def _chart_of(it: Asking, bill: int) -> Charts:
+    """The chart that a bill is of. Raises NotPossible."""
     record = ("bills", str(bill))
     rows = await observed.lookup_observed(it.store.pool, it.practice, System.EHR, [record])
     if record not in rows or not rows[record].parent:
         raise NotPossible(f"bill {bill} has never been seen in {it.practice}")
-    chart = EhrChartId(int(rows[record].parent))
-    return [it.ask(BillResendRequested(bill=bill, who=it.who, reason=it.reason), Charts(ehr=chart), bill)]
+    return Charts(ehr=EhrChartId(int(rows[record].parent)))
 
 
 async def link(

@@ -87,7 +87,7 @@ def bill_state(bill: BillState) -> str:
         return "sent"
     if bill.error:
         return "error"
-    if bill.bill.deferred:
+    if bill.deferred:
         return "deferred"
     return "ready" if bill.bill.signed else "not signed"
 

@@ -20,6 +20,7 @@ import msgspec
 
 from events.codes import CommandCode, WaitCode
 from events.commands import (
+    BillReleaseRequested,
     BillResendRequested,
     Command,
     ConflictSeen,
@@ -107,6 +108,8 @@ def _answer(
             _retry(patient, body.slots)
         case BillResendRequested():
             _resend(patient, body.bill, state, policy.names)
+        case BillReleaseRequested():
+            _release(patient, body.bill, state, policy.names)
         case DismissRequested():
             digest = about_digest(patient, body.slot, state.directory, policy)
             _check_shown(body.seen, patient.waiting.get(body.slot), body.slot, patient, state, policy)
@@ -184,8 +187,9 @@ def _retry_shared(state: PracticeState, body: RetryRequested) -> tuple[Body, ...
     )
 
 
-def _resend(patient: Patient, bill: int, state: PracticeState, names: Names) -> None:
-    entry: BillState | None = patient.bills.get(str(bill))
+def _unsent(patient: Patient, bill: int, state: PracticeState, names: Names) -> BillState:
+    """A bill that may still be sent. Raises NotDone."""
+    entry = patient.bills.get(str(bill))
     if entry is None:
         raise NotDone(CommandCode.NOT_KNOWN, f"bill {bill} has never been seen on this chart")
     if entry.encounter is not None:
@@ -194,9 +198,22 @@ def _resend(patient: Patient, bill: int, state: PracticeState, names: Names) -> 
         )
     if entry.bill.status == "Billed" or entry.bill.ref_number:
         raise NotDone(CommandCode.SENT, f"{names.ehr.label} shows bill {bill} as billed already")
-    open_ = patient.intents.get(slot_of(SlotKind.BILL, bill))
     if kept_out(state.directory, patient) is not None:
         raise NotDone(CommandCode.KEPT_OUT, f"the patient of bill {bill} is kept out")
+    return entry
+
+
+def _release(patient: Patient, bill: int, state: PracticeState, names: Names) -> None:
+    entry = _unsent(patient, bill, state, names)
+    if not entry.deferred:
+        raise NotDone(CommandCode.NOT_WAITING, f"bill {bill} does not wait in {names.ehr.label}'s Billing Home")
+    if entry.release:
+        raise NotDone(CommandCode.UNDER_WAY, f"bill {bill} is being released already")
+
+
+def _resend(patient: Patient, bill: int, state: PracticeState, names: Names) -> None:
+    _unsent(patient, bill, state, names)
+    open_ = patient.intents.get(slot_of(SlotKind.BILL, bill))
     if open_ is not None and open_.state == "requested" and on_hold(state.directory, patient, open_) is not None:
         raise NotDone(CommandCode.UNDER_WAY, f"bill {bill} is held, and goes out as soon as it is released")
     if open_ is not None and open_.state != "refused":

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from events.ids import EventId, IntentId, PracticeId, content_hash
 from events.records import type_of
 from events.schema import Body, IntentRequested, IntentSuperseded, WaitingCleared, WaitingRaised
-from events.writes import AnyWrite, MarkBilled, MarkBillError, Resource, System, changes_nothing, system_of
+from events.writes import AnyWrite, BillAnswer, Resource, System, changes_nothing, system_of
 from projections.rules.wants import Wish, same_write
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
 from projections.state.patient import Patient
@@ -26,7 +26,7 @@ def may_be_written(write: AnyWrite, resource: Resource, policy: Policy) -> bool:
     """As the table says; searches change nothing, and a bill's answer goes back to where the bill came from."""
     if changes_nothing(write):
         return True
-    target = System.BILLING if isinstance(write, MarkBilled | MarkBillError) else system_of(write)
+    target = System.BILLING if isinstance(write, BillAnswer) else system_of(write)
     return allows(policy, resource, target)
 
 

@@ -34,7 +34,7 @@ def _record(patient: Patient, slot: str, directory: Directory, policy: Policy) -
     match kind:
         case SlotKind.BILL | SlotKind.BILL_ANSWER if name in patient.bills:
             entry = patient.bills[name]
-            return bill_content(entry.bill), entry.bill.signed, entry.bill.deferred, entry.encounter
+            return bill_content(entry.bill), entry.bill.signed, entry.deferred, entry.encounter
         case SlotKind.APPOINTMENT if name in patient.appointments:
             return patient.appointments[name].seen
         case SlotKind.BOOKING | SlotKind.BOOKED_TWICE if name in patient.bookings:

@@ -198,7 +198,7 @@ def _unsent(entry: BillState, code: str, text: str, there: str) -> tuple[BillSta
     """Of a bill that is to be sent: by what waits in its place, else by the bill itself."""
     if code in IN_ERROR:
         return BillStanding.IN_ERROR, code, text
-    if entry.bill.deferred:
+    if entry.deferred:
         return (
             BillStanding.DEFERRED,
             code or WaitCode.DEFERRED.value,

@@ -10,7 +10,7 @@ from events.codes import WaitCode
 from events.ids import EhrChartId
 from events.records import BillingCase
 from events.slots import CASE_SLOT, SlotKind, slot_of
-from events.writes import AddBillingCase, MarkBilled, MarkBillError, Resource, System
+from events.writes import AddBillingCase, MarkBilled, MarkBillError, ReleaseBill, Resource, System
 from projections.rules.encounters import DIAGNOSES, MISSED, all_diagnoses, encounter, unmapped
 from projections.rules.insurance import primary_case
 from projections.rules.refusals import ERROR_MOST, refusal_text
@@ -69,8 +69,12 @@ def _want(
         wants.wait(slot, WaitCode.CHART_ABSORBED, text, slot, f"chart:{into}")
     elif not bill.signed:
         wants.wait(slot, WaitCode.UNSIGNED, "the visit note of this bill is not signed yet")
-    elif bill.deferred:
-        wants.wait(slot, WaitCode.DEFERRED, f"the bill waits in {here}'s Billing Home; press Send to PMS there")
+    elif entry.deferred:
+        wants.wait(
+            slot, WaitCode.DEFERRED, f"the bill waits in {here}'s Billing Home; press Send to PMS there, or release it here"
+        )
+        if entry.release:
+            wants.writes[answer] = Wish(ReleaseBill(bill=bill.id), Resource.BILL, f"{RULE}, a deferred one is released")
     elif entry.answered == bill and not _is_mapped_now(entry, directory, policy):
         correct = f"Correct the bill in {here}, then Save & Re-send"
         what = f"It goes out by itself once that is done. Or: {correct}" if entry.depends_on else correct

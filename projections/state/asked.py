@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from events.commands import (
+    BillReleaseRequested,
     BillResendRequested,
     Command,
     ConflictSeen,
@@ -40,6 +41,8 @@ def asked(patient: Patient, body: Command) -> Patient:
             intents = {name: again(one) if name == slot else one for name, one in patient.intents.items()}
             patient = replace(patient, intents=intents, dismissed=without(patient.dismissed, slot))
             return with_bill(patient, body.bill, answered=None, error="")
+        case BillReleaseRequested():
+            return with_bill(patient, body.bill, release="asked")
         case PolicyRemovalRequested():
             return removal_asked(patient, body.policy)
     return patient

@@ -54,6 +54,7 @@ from events.writes import (
     MarkBillError,
     PoliciesWritten,
     RecordCreated,
+    ReleaseBill,
     SearchBilling,
     Searched,
     SearchEhr,
@@ -251,7 +252,8 @@ def _bill_seen(patient: Patient, bill: EhrBill, modified: datetime | None, read_
     elif stale(modified, read_at, known.modified, known.read_at):
         return patient
     else:
-        entry = replace(known, bill=bill, modified=modified, read_at=read_at)
+        release = known.release if bill.deferred else ""
+        entry = replace(known, bill=bill, modified=modified, read_at=read_at, release=release)
     return replace(patient, bills={**patient.bills, str(bill.id): entry})
 
 
@@ -289,6 +291,9 @@ def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: 
         case CreateEncounter(), RecordCreated():
             sent = "" if result.otherwise else write.content
             return with_bill(patient, write.bill, encounter=result.id, encounter_at=event.observed, sent=sent, answered=None)
+        case ReleaseBill(), BillWritten():
+            patient = with_bill(patient, write.bill, release="done")
+            return _bill_seen(patient, result.bill, result.modified, result.read_at)
         case _, BillWritten():
             patient = _bill_seen(patient, result.bill, result.modified, result.read_at)
             if isinstance(write, MarkBillError):

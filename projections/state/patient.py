@@ -7,6 +7,7 @@ the Kareo patient's when the two are linked. `projections.state.folding` folds e
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -103,7 +104,7 @@ class BillState(Value, frozen=True, kw_only=True):
 
     `sent` is the digest of the content that went out. `answered` is the bill as it stood after a Bill Error was written:
     while it stands so, nobody has corrected anything; `depends_on` is what makes it good all the same (MarkBillError). `billed_to` is
-    whose the encounter is, after the charts were unlinked.
+    whose the encounter is, after the charts were unlinked. `release` is what became of a release that somebody asked for here.
     """
 
     bill: EhrBill
@@ -118,6 +119,12 @@ class BillState(Value, frozen=True, kw_only=True):
     error: str = ""
     billed_to: BillingPatientId | None = None
     depends_on: tuple[str, ...] = ()
+    release: Literal["", "asked", "done"] = ""
+
+    @property
+    def deferred(self) -> bool:
+        """Whether it waits in the chart side's Billing Home. Released here it does not, whatever its flag says afterwards."""
+        return self.bill.deferred and self.release != "done"
 
 
 class WrittenPolicy(Value, frozen=True, kw_only=True):

@@ -47,6 +47,7 @@ from events.writes import (
     MarkBillError,
     PoliciesWritten,
     RecordCreated,
+    ReleaseBill,
     Resource,
     SearchBilling,
     Searched,
@@ -325,6 +326,8 @@ class _Run:
             case MarkBilled() if patient is not None:
                 bill = replace(patient.bills[str(write.bill)].bill, status="Billed", ref_number=write.ref_number)
                 return BillWritten(bill=bill, read_at=now)
+            case ReleaseBill() if patient is not None:
+                return BillWritten(bill=replace(patient.bills[str(write.bill)].bill, deferred=False), read_at=now)
             case MarkBillError() if patient is not None:
                 bill = replace(patient.bills[str(write.bill)].bill, status="UnresolvedError", error=write.text)
                 return BillWritten(bill=bill, read_at=now)

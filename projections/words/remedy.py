@@ -39,6 +39,7 @@ class Remedy(StrEnum):
     UNLINK = "unlink"
     MOVE_LINK = "move-link"
     BILL = "resend"
+    RELEASE_BILL = "release-bill"
     BY_HAND = "dismiss"
     REDRIVE = "redrive"
     REMOVE_POLICY = "remove-policy"
@@ -126,7 +127,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.CASES_PENDING: Meaning(_BILLER),
     WaitCode.CHART_ABSORBED: Meaning(_BILLER, Remedy.BY_HAND),
     WaitCode.CHART_PENDING: Meaning(_BILLER),
-    WaitCode.DEFERRED: Meaning(_BILLER),
+    WaitCode.DEFERRED: Meaning(_BILLER, Remedy.RELEASE_BILL),
     WaitCode.DIFFERS_AFTER_SENT: Meaning(_BILLER, Remedy.BY_HAND),
     WaitCode.NO_PRIMARY_CASE: Meaning(_BILLER),
     WaitCode.UNSIGNED: Meaning(_BILLER),
@@ -192,6 +193,8 @@ def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, na
     match remedy_of(slot, code, of_patient=True):
         case Remedy.BILL:
             return f"resend {practice} {id_}"
+        case Remedy.RELEASE_BILL:
+            return f"release-bill {practice} {id_}"
         case Remedy.BY_HAND:
             return f"dismiss {practice} {chart} {slot} --reason TEXT"
         case Remedy.RETRY:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from events.bookings import EhrAppointmentGone, EhrAppointmentObserved, StandsAlready
 from events.commands import (
+    BillReleaseRequested,
     BillResendRequested,
     ConflictSeen,
     DismissRequested,
@@ -299,6 +300,8 @@ def _command(body: Body, shown: Shown) -> str:
             what = f"try again {', '.join(slot_in_words(one, names) for one in body.slots) or 'what was refused'}"
         case BillResendRequested():
             what = f"send bill {body.bill} again"
+        case BillReleaseRequested():
+            what = f"release bill {body.bill} in {shown.label(System.EHR)}"
         case LinkRequested():
             pair = f"{shown.label(System.EHR)} chart {body.ehr} with {shown.label(System.BILLING)} patient {body.billing}"
             what = f"link {pair}{', though they differ' if body.force else ''}"

@@ -8,6 +8,7 @@ from events.bookings import CreateBillingAppointment, DeleteBillingAppointment, 
 from events.writes import (
     AddBillingCase,
     AnyWrite,
+    BillAnswer,
     CancelEhrAppointment,
     ChangeBillingPolicies,
     CreateBillingChart,
@@ -19,6 +20,7 @@ from events.writes import (
     DeleteEhrAppointment,
     MarkBilled,
     MarkBillError,
+    ReleaseBill,
     Resource,
     SearchBilling,
     SearchEhr,
@@ -94,7 +96,7 @@ def describe_write(write: AnyWrite, shown: Shown = NOTHING) -> str:
     return _of_bill(write, shown)
 
 
-def _of_bill(write: CreateEncounter | MarkBilled | MarkBillError, shown: Shown) -> str:
+def _of_bill(write: CreateEncounter | BillAnswer, shown: Shown) -> str:
     match write:
         case CreateEncounter():
             codes = ", ".join(line.cpt for line in write.lines)
@@ -105,6 +107,8 @@ def _of_bill(write: CreateEncounter | MarkBilled | MarkBillError, shown: Shown) 
             return f"to mark bill {write.bill} as billed with reference {write.ref_number}"
         case MarkBillError():
             return f"to put a Bill Error on bill {write.bill}{shown.quoting(f': {write.text}')}"
+        case ReleaseBill():
+            return f"to release bill {write.bill} in {shown.label(system_of(write))}"
 
 
 def _fields(fields: dict[str, str], shown: Shown) -> str:

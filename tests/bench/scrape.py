@@ -51,7 +51,7 @@ def practice(number: int) -> Any:
     """A practice at work as its metrics see it: half of them have a pass that fails, and something queued."""
     busy = number % 2 == 0
     failing = {"patients": "Unreachable", f"chart:{number}": "Malformed (1,234)"} if busy else {}
-    connector = SimpleNamespace(rounds=SimpleNamespace(failing=failing))
+    connector = SimpleNamespace(passes=SimpleNamespace(failing=failing))
     sink = SimpleNamespace(queued=3 * busy, oldest=NOW - timedelta(seconds=number) if busy else None)
     return SimpleNamespace(
         config=SimpleNamespace(section=SECTIONS.__getitem__),

@@ -168,7 +168,7 @@ class Row:
                 async with within(FOR_A_STEP, "the clinic is not prepared"):
                     file = await prepare(clinic, folder, row._postgres, row._broker)  # type: ignore[arg-type]
                     file.write_text(_adapted(file.read_text(), victim, SCENES[kind].rules))
-                    row._config = load(file, SECTIONS)
+                    stage.config, row._config = file, load(file, SECTIONS)
                     keyring = Keyring.from_directory(folder / row._config.keys.directory)
                     row._store = await Store.open(row._config.postgres.dsn, keyring, min_size=0)
                 await row._bear()

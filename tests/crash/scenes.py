@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE, Day
@@ -20,6 +23,8 @@ class Stage:
         self.office: Office = clinic.offices[0]
         self.day = Day(clinic, seed=7)
         self.pairs: list[tuple[int, int]] = []
+        self.deferred: list[int] = []
+        self.config: Path | None = None
         self.booked: list[int] = []
 
     def pair(self, *, case: bool = True) -> None:
@@ -50,6 +55,19 @@ class Stage:
         office = self.office
         today = self.day._today
         self.clinic.ehr.people.sign_note(chart, office.physicians[0], office.place[0], today, [line])
+
+    def defer(self) -> None:
+        """A signed note whose bill waits in Billing Home."""
+        office = self.office
+        signed = self.clinic.ehr.people.sign_note(
+            self.pairs[0][0], office.physicians[0], office.place[0], self.day._today, [GOOD_LINE], deferred=True
+        )
+        self.deferred.append(int(signed["bill"]["id"]))
+
+    def release(self, number: int) -> None:
+        """Somebody asks for the release of a deferred bill here."""
+        command = [sys.executable, "-m", "daemon", "release-bill", self.office.id, str(self.deferred[number])]
+        subprocess.Popen([*command, "--config", str(self.config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def counts(self) -> Counter[str]:
         """Records by what they are, in both systems."""
@@ -84,6 +102,7 @@ class Scene:
     both_ways: bool = False
     calendar: bool = False
     insured: bool = False
+    deferred: bool = False
     rules: str = ""
 
     def prepare(self, stage: Stage, cells: int) -> None:
@@ -99,9 +118,10 @@ class Scene:
             stage.day._insure(stage.pairs[-1][1], 0, company="Known Mutual", plan="Known Plan")
         for number in range(cells if self.insured else 0):
             _insure(stage, number)
-        if self.booked:
-            for number in range(cells):
-                stage.book(number)
+        for number in range(cells if self.booked else 0):
+            stage.book(number)
+        for _ in range(cells if self.deferred else 0):
+            stage.defer()
 
 
 def _each(cells: int) -> int:
@@ -233,5 +253,6 @@ SCENES: dict[str, Scene] = {
     "DeleteKareoAppointment": Scene(_give, {"bookings": 1}, booked=True, both_ways=True, calendar=True),
     "CreateEncounter": _BILL,
     "MarkBilled": _BILL,
+    "ReleaseBill": Scene(lambda stage, number: stage.release(number), {"encounters": 1}, deferred=True),
     "MarkBillError": Scene(lambda stage, number: stage.sign(stage.pairs[0][0], {**GOOD_LINE, "dxs": ["HEADACHE"]})),
 }

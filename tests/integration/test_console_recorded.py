@@ -77,6 +77,7 @@ async def test_a_deed_is_recorded_of_whom_it_is_about(visited: Site, visited_own
     for fields, about in (
         ({"deed": "resend", "bill": str(BILL.id), "patient": ada}, {ehr}),
         ({"deed": "resend", "bill": str(BILL.id)}, {ehr}),
+        ({"deed": "release-bill", "bill": str(BILL.id), "patient": ada}, {ehr}),
         ({"deed": "link", "ehr": str(CHART.id), "billing": str(THERE), "patient": ada}, {ehr, there}),
         (
             {"deed": "move-link", "ehr": str(CHART.id), "source": "7", "target": str(THERE), "patient": ada},

@@ -101,6 +101,7 @@ STATED_DEEDS = {
     "retry-shared": DESK | BILLING,
     "try-systems": OPERATOR,
     "resend": BILLING,
+    "release-bill": BILLING,
     "dismiss": DESK | BILLING,
     "remove-policy": DESK | BILLING,
     "seen": DESK,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import aiohttp
 import pytest
@@ -28,6 +30,7 @@ from events.writes import (
     EhrChartWritten,
     MarkBillError,
     RecordCreated,
+    ReleaseBill,
     Searched,
     SyncPolicies,
     UpdateCarrier,
@@ -177,6 +180,22 @@ async def test_an_edit_made_there_meanwhile_is_not_overwritten(ehr: Elation) -> 
         )
     assert caught.value.seen.chart.middle_name == "Maria"
     assert ehr.done("update") == 0
+
+
+@pytest.mark.parametrize("clears", [True, False])
+async def test_a_deferred_bill_is_released_once_and_not_if_somebody_was_faster(ehr: Elation, clears: bool) -> None:
+    switches = dataclasses.replace(ehr.sandbox.switches, release_clears_deferred=clears)
+    ehr.sandbox.switches = ehr.sandbox.state.switches = switches
+    chart, lines, released = ehr.ada(), [{"cpt": "99213", "dxs": ["I10"]}], ("PATCH", "/bills/{id}/actions/release-to-pms/")
+    for deferred in (True, False):
+        signed = ehr.sandbox.people.sign_note(chart, ehr.doctor, None, NOON.date(), lines, deferred=deferred)
+        write = ReleaseBill(bill=int(signed["bill"]["id"]))
+        before = len(ehr.sandbox.calls)
+        result = await ehr.writer.write(partial(replace, write))
+        assert isinstance(result, BillWritten)
+        assert result.bill.deferred is (deferred and not clears)
+        calls = [(one.method, one.path) for one in ehr.sandbox.calls[before:]]
+        assert calls.count(released) == deferred
 
 
 async def test_no_bill_error_is_put_on_a_bill_that_was_corrected_meanwhile(ehr: Elation) -> None:

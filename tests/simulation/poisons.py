@@ -241,7 +241,14 @@ class Poisons:
             for slot in slots:
                 self._must_wait(slot, "a message that nobody can read")
 
-        return lambda: self._owed.append(look) if self._silent else look()
+        return lambda: self._once_heard(look)
+
+    def _once_heard(self, work: Callable[[], None]) -> None:
+        """At once, or when the practice can be looked at and asked again."""
+        if self._silent:
+            self._owed.append(work)
+        else:
+            work()
 
     def _damage(self, kind: str, table: str, column: str, pick: random.Random) -> End | None:
         """A bit of one stored row. Put right, somebody has what was set aside meanwhile tried again, as its item says."""
@@ -259,7 +266,7 @@ class Poisons:
             self._damaged.discard((table, key))
             if (now := rows.get(key)) is not None and now[column] == damaged[column]:
                 rows[key] = {**now, column: whole[column]}
-            self._redrive()
+            self._once_heard(self._redrive)
 
         return over
 

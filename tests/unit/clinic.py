@@ -69,6 +69,7 @@ from events.writes import (
     MarkBillError,
     PoliciesWritten,
     RecordCreated,
+    ReleaseBill,
     SearchBilling,
     Searched,
     SearchEhr,
@@ -261,6 +262,8 @@ class Clinic(Recording):
             case MarkBillError():
                 bill = replace(patient.bills[str(write.bill)].bill, status="UnresolvedError", error=write.text)
                 return BillWritten(bill=bill, read_at=self.now)
+            case ReleaseBill():
+                return BillWritten(bill=replace(patient.bills[str(write.bill)].bill, deferred=False), read_at=self.now)
             case _:
                 return Done()
 

@@ -7,10 +7,20 @@ from datetime import date
 import pytest
 from msgspec.structs import replace
 
+from events.commands import BillReleaseRequested
 from events.ids import EhrChartId
 from events.records import BillingCase
 from events.terms import EncounterTerms
-from events.writes import AddBillingCase, CreateEncounter, MarkBilled, MarkBillError, RecordCreated, Resource
+from events.writes import (
+    AddBillingCase,
+    BillWritten,
+    CreateEncounter,
+    MarkBilled,
+    MarkBillError,
+    RecordCreated,
+    ReleaseBill,
+    Resource,
+)
 from projections.terms.policy import BILLING_LED, BillPrices, Direction
 from tests.unit.bills import ANSWER, LINE, SLOT, billed, codes, lined
 from tests.unit.clinic import Clinic
@@ -162,6 +172,48 @@ def test_a_deferred_bill_waits_and_goes_on_release():
     clinic.bill(GOOD_BILL)
 
     assert isinstance(clinic.wanted(SLOT), CreateEncounter)
+
+
+@pytest.mark.parametrize("flag", [False, True], ids=["the flag goes", "the flag stays"])
+def test_a_deferred_bill_that_somebody_releases_here_is_released_there_and_goes(flag: bool):
+    """Elation does not say whether a released bill stops to be called deferred."""
+    deferred = replace(GOOD_BILL, deferred=True)
+    clinic = billed(deferred)
+    assert clinic.ask(BillReleaseRequested(bill=GOOD_BILL.id, who="grace"), ADA.id) == ""
+    assert clinic.wanted(ANSWER) == ReleaseBill(bill=GOOD_BILL.id)
+    assert clinic.waits(SLOT) == "deferred"
+    assert clinic.ask(BillReleaseRequested(bill=GOOD_BILL.id, who="grace"), ADA.id) == "under-way"
+
+    clinic.succeed(ADA_KEY, ANSWER, BillWritten(bill=replace(GOOD_BILL, deferred=flag), read_at=clinic.now))
+
+    assert isinstance(clinic.wanted(SLOT), CreateEncounter)
+    assert clinic.waits(SLOT) == ""
+    clinic.bill(replace(deferred, deferred=flag))
+    assert isinstance(clinic.wanted(SLOT), CreateEncounter)
+    assert clinic.ask(BillReleaseRequested(bill=GOOD_BILL.id, who="grace"), ADA.id) == "not-waiting"
+
+
+def test_a_bill_that_was_released_there_meanwhile_is_not_released_again_by_itself():
+    clinic = billed(replace(GOOD_BILL, deferred=True))
+    clinic.ask(BillReleaseRequested(bill=GOOD_BILL.id, who="grace"), ADA.id)
+    clinic.bill(GOOD_BILL)
+    assert isinstance(clinic.wanted(SLOT), CreateEncounter)
+    clinic.bill(replace(GOOD_BILL, deferred=True))
+    assert clinic.open() == []
+    assert clinic.waits(SLOT) == "deferred"
+
+
+def test_a_bill_is_released_only_where_it_waits_and_is_not_sent():
+    release = BillReleaseRequested(bill=GOOD_BILL.id, who="grace")
+    assert billed().ask(release, ADA.id) == "not-waiting"
+    assert billed().ask(replace(release, bill=1), ADA.id) == "not-known"
+    sent = billed()
+    sent.carry_out_all()
+    sent.bill(replace(GOOD_BILL, status="Billed", ref_number="6001", deferred=True))
+    assert sent.ask(release, ADA.id) == "sent"
+    against = billed(replace(GOOD_BILL, deferred=True), table=BILLING_LED | {Resource.BILL: Direction.OFF})
+    assert against.ask(release, ADA.id) in ("", "not-waiting")
+    assert against.open() == [], "bills do not go there at all"
 
 
 @pytest.mark.parametrize("done", [{"status": "Billed"}, {"ref_number": "77"}, {"note_deleted": True}], ids=str)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.commands import (
+    BillReleaseRequested,
     BillResendRequested,
     ConflictSeen,
     DismissRequested,
@@ -304,6 +305,11 @@ CASES: list[Case] = [
         BillResendRequested(bill=int(GOOD_BILL.id), who="grace"),
         {"patient.intents"},
         before=(BillObserved(bill=GOOD_BILL), requested(BILL_SLOT), replace(REFUSED, slot=BILL_SLOT)),
+    ),
+    Case(
+        BillReleaseRequested(bill=int(GOOD_BILL.id), who="grace"),
+        {"patient.bills"},
+        before=(BillObserved(bill=replace(GOOD_BILL, deferred=True)),),
     ),
     Case(LinkRequested(ehr=ALONE.id, billing=ADA_THERE.id, who="grace"), set()),
     Case(MoveLinkRequested(source=ADA_THERE.id, target=BillingPatientId(902), who="grace"), set()),

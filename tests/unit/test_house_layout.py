@@ -88,6 +88,7 @@ TESTED_IN = {
     "daemon/shape": "unit/test_config",
     "daemon/tables/queries": "integration/test_documents",
     "daemon/tables/unit_of_work": "integration/test_recorder",
+    "daemon/vendors/elation/bill_writing": "integration/test_elation_writer",
     "daemon/vendors/elation/insurers": "integration/test_elation_writer",
     "daemon/vendors/ports/writer": "contract/test_vendors",
     "events/decoding": "unit/test_codec",

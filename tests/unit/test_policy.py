@@ -20,6 +20,7 @@ from events.writes import (
     DeleteEhrAppointment,
     MarkBilled,
     MarkBillError,
+    ReleaseBill,
     Resource,
     SearchBilling,
     SearchEhr,
@@ -62,10 +63,11 @@ RESOURCES: dict[type, Resource] = {
     CreateEncounter: Resource.BILL,
     MarkBilled: Resource.BILL,
     MarkBillError: Resource.BILL,
+    ReleaseBill: Resource.BILL,
 }
 BOOKINGS = (CreateBillingAppointment, UpdateBillingAppointment, DeleteBillingAppointment)
 SEARCHES = (SearchEhr, SearchBilling)
-ANSWERS = (MarkBilled, MarkBillError)
+ANSWERS = (MarkBilled, MarkBillError, ReleaseBill)
 MAY = {
     Direction.BOTH: {System.EHR, System.BILLING},
     Direction.TO_EHR: {System.EHR},
@@ -131,8 +133,9 @@ def test_the_default_day_writes_something_of_every_kind():
         UpdateEhrAppointment,
         ChangeBillingPolicies,
         UpdateCarrier,
+        ReleaseBill,
         *BOOKINGS,
-    }  # test_both_ways, test_carriers, test_bookings
+    }  # test_both_ways, test_carriers, test_bills, test_bookings
 
 
 @pytest.mark.parametrize(("resource", "direction"), EVERY_ROW, ids=lambda value: value.value)

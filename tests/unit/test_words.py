@@ -25,7 +25,7 @@ SENTENCES = dict(
 WRITES: dict[str, type[AnyWrite]] = {one.__name__: one for one in AnyWrite.__args__}
 
 IDS_AND_TIMES = {
-    "AppointmentTerms.minutes", "AppointmentTerms.start", "BillResendRequested.bill", "BillingAppointment.key",
+    "AppointmentTerms.minutes", "AppointmentTerms.start", "BillReleaseRequested.bill", "BillResendRequested.bill", "BillingAppointment.key",
     "BillingAppointment.minutes", "BillingAppointment.start", "BillingAppointmentVanished.key", "BillingChart.id",
     "BillingChartVanished.patient", "CancelEhrAppointment.appointment", "ChangeBillingPolicies.case_id",
     "ChangeQuarantined.record", "EhrPoliciesObserved.chart", "ChartLinked.billing",
@@ -38,7 +38,7 @@ IDS_AND_TIMES = {
     "BillingLinkMoved.ehr", "BillingLinkMoved.source", "BillingLinkMoved.target", "MoveLinkRequested.source",
     "MoveLinkRequested.target", "TellApartRequested.one", "TellApartRequested.other", "ToldApart.one", "ToldApart.other",
     "LinkRequested.ehr", "LinkResumed.ehr", "LinkSuspended.ehr", "MarkBillError.bill", "MarkBilled.bill",
-    "MarkBilled.ref_number", "MessageUnreadable.offset", "MessageUnreadable.partition", "MessageUnreadable.topic",
+    "MarkBilled.ref_number", "ReleaseBill.bill", "MessageUnreadable.offset", "MessageUnreadable.partition", "MessageUnreadable.topic",
     "KeptOut.ehr", "RecordLeftUnread.record",
     "MapGiveBackRequested.id", "MapGivenBack.id", "MapRequested.id", "MapRequested.to", "MapSaved.id", "MapSaved.to",
     "PairBarred.billing", "PairBarred.ehr", "PolicyRemovalRequested.policy", "UpdateCarrier.carrier", "UnlinkRequested.billing", "UnlinkRequested.ehr",

@@ -104,6 +104,10 @@ async def _resend(ask: Ask, _key: PatientKey) -> Asks:
     return await deeds.resend(asking(ask), number(ask.form.get("bill", "")))
 
 
+async def _release_bill(ask: Ask, _key: PatientKey) -> Asks:
+    return await deeds.release_bill(asking(ask), number(ask.form.get("bill", "")))
+
+
 async def _dismiss(ask: Ask, key: PatientKey) -> Asks:
     one = await as_shown(ask, key)
     return await deeds.dismiss(asking(ask), charts_of(key), one.slot, seen=shown_in(ask))
@@ -251,6 +255,7 @@ DEEDS: Mapping[str, Deed] = {
     "retry-shared": Deed(_retry_shared, ANY),
     "try-systems": Deed(_try_systems, frozenset({May.OPERATE})),
     "resend": Deed(_resend, frozenset({May.BILL})),
+    "release-bill": Deed(_release_bill, frozenset({May.BILL})),
     "dismiss": Deed(_dismiss, ANY),
     "remove-policy": Deed(_remove_policy, ANY),
     "seen": Deed(_seen, frozenset({May.RESOLVE})),
@@ -275,6 +280,7 @@ BULK: Mapping[Remedy, Callable[[Ask, Work], Awaitable[Asks]]] = {
     Remedy.RESYNC: lambda ask, one: deeds.resync(asking(ask), charts_of(one.key)),
     Remedy.RETRY: lambda ask, one: deeds.retry(asking(ask), charts_of(one.key), (one.slot,)),
     Remedy.BILL: lambda ask, one: deeds.resend(asking(ask), number(one.about)),
+    Remedy.RELEASE_BILL: lambda ask, one: deeds.release_bill(asking(ask), number(one.about)),
     Remedy.SEEN: lambda ask, one: deeds.seen(asking(ask), charts_of(one.key), (one.about,)),
     Remedy.REDRIVE: lambda ask, one: deeds.redrive(asking(ask), one.slot),
 }

@@ -212,6 +212,10 @@ class ElationClient:
         """PATCH of the outcome, processed or failed, never both. The answer is the write form: GET the bill to see it."""
         await self._send("PATCH", "/bills/{id}/", body, id=bill_id)
 
+    async def release_bill(self, bill_id: int) -> None:
+        """A deferred bill leaves Billing Home, as by "Send to PMS"."""
+        await self._send("PATCH", "/bills/{id}/actions/release-to-pms/", None, id=bill_id)
+
     def visit_notes_modified_since(self, moment: datetime) -> AsyncIterator[wire.DecodedRow[wire.VisitNote]]:
         """Notes modified at `moment` (aware) or later, without their clinical text."""
         query: dict[str, Filter] = {"practice": self.practice_id, "last_modified__gte": _whole_second(moment)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from daemon.vendors.elation import resources as wire
@@ -273,3 +273,8 @@ def policy_body(terms: PolicyTerms, who: dict[str, object]) -> dict[str, object]
             value = value.isoformat()
         body[on_the_wire] = None if value == "" and name in NULL_WHEN_EMPTY else value
     return body
+
+
+def instant(moment: datetime) -> str:
+    """A moment as Elation takes it: UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

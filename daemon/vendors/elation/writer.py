@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from daemon.vendors.elation import insurers, translate
 from daemon.vendors.elation import resources as wire
+from daemon.vendors.elation.bill_writing import BillWriting
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.looking import found_in, whole
-from daemon.vendors.ports.errors import ChangedMeanwhile, Duplicate, Gone, NotAsWritten, NotFound, Refused
+from daemon.vendors.ports.errors import ChangedMeanwhile, Duplicate, Gone, NotAsWritten, NotFound
 from events.ids import EhrChartId
 from events.insurance import EhrPoliciesObserved
 from events.records import EhrChart
-from events.schema import BillObserved, EhrChartObserved
+from events.schema import EhrChartObserved
 from events.terms import AppointmentTerms, PolicyTerms
 from events.writes import (
     AnyResult,
     AnyWrite,
-    BillWritten,
     CancelEhrAppointment,
     Candidate,
     CreateCarrier,
@@ -34,6 +34,7 @@ from events.writes import (
     MarkBillError,
     PoliciesWritten,
     RecordCreated,
+    ReleaseBill,
     Searched,
     SearchEhr,
     SyncPolicies,
@@ -42,7 +43,6 @@ from events.writes import (
     UpdateEhrChart,
 )
 from projections.rules.fields import BY_NAME, Beside, own_phones, phones_beside
-from projections.state.patient import is_about
 
 CANCELLED = ("cancelled", "canceled")
 """As Elation names it; what people have made of an appointment since stays."""
@@ -61,7 +61,7 @@ class ElationWriter:
         policies_written: Callable[[EhrChartId], None] | None = None,
     ) -> None:
         self._client = client
-        self._zone = zone
+        self._bills = BillWriting(client, zone, now)
         self._now = now
         self._policies_written = policies_written
 
@@ -88,7 +88,9 @@ class ElationWriter:
             case DeleteEhrAppointment():
                 return await self._delete_appointment(write)
             case MarkBilled() | MarkBillError():
-                return await self._answer_bill(write)
+                return await self._bills.answer(write)
+            case ReleaseBill():
+                return await self._bills.release(write)
         raise TypeError(type(write).__name__)
 
     async def look_up(self, write: AnyWrite) -> AnyResult | None:
@@ -257,7 +259,7 @@ class ElationWriter:
         body: dict[str, object] = {
             "patient": current.patient,
             "practice": current.practice,
-            "scheduled_date": _instant(current.scheduled_date),
+            "scheduled_date": translate.instant(current.scheduled_date),
             "duration": current.duration,
             "physician": current.physician,
             "service_location": current.service_location,
@@ -278,42 +280,6 @@ class ElationWriter:
         except (NotFound, Gone):
             return Done(already=True)
         return Done()
-
-    # -- bills ------------------------------------------------------------------------------------------------------------
-
-    async def _answer_bill(self, write: MarkBilled | MarkBillError) -> BillWritten:
-        """A billed bill may never be updated again: look first, write once, read what came of it.
-
-        Raises ChangedMeanwhile for the error of a bill that has been corrected since.
-        """
-        read_at = self._now()
-        bill = await self._client.get_bill(write.bill)
-        if not _answered(bill, write):
-            if isinstance(write, MarkBilled):
-                body: dict[str, object] = {
-                    "ref_number": write.ref_number,
-                    "billing_date": _instant(write.billed_at),
-                    "metadata": {"object_id": f"kareo-encounter:{write.ref_number}"},
-                }
-            else:
-                seen = translate.bill(bill, self._zone)
-                if not is_about(write, seen):
-                    raise ChangedMeanwhile(BillObserved(bill=seen), bill.last_modified_date, read_at)
-                body = {"billing_error": write.text, "billing_raw_error": write.raw or write.text}
-            await self._client.update_bill(write.bill, body)
-            read_at = self._now()
-            bill = await self._client.get_bill(write.bill)
-            if not _answered(bill, write):
-                raise NotAsWritten(("ref_number",) if isinstance(write, MarkBilled) else ("billing_error",))
-        return BillWritten(bill=translate.bill(bill, self._zone), modified=bill.last_modified_date, read_at=read_at)
-
-
-def _answered(bill: wire.Bill, write: MarkBilled | MarkBillError) -> bool:
-    if isinstance(write, MarkBilled):
-        if bill.ref_number and bill.ref_number != write.ref_number:
-            raise Refused("elation.PATCH /bills/{id}/", vendor_text="the bill carries another reference number already")
-        return bill.ref_number == write.ref_number
-    return bill.billing_error == write.text and bill.billing_status == "UnresolvedError"
 
 
 def _hint(patient: wire.Patient) -> str | None:
@@ -369,7 +335,7 @@ def _policy_for(
 
 def _terms(terms: AppointmentTerms) -> dict[str, object]:
     return {
-        "scheduled_date": _instant(terms.start),
+        "scheduled_date": translate.instant(terms.start),
         "duration": terms.minutes,
         "physician": terms.physician,
         "description": terms.description,
@@ -383,7 +349,3 @@ def _otherwise(held: wire.Appointment, terms: AppointmentTerms) -> AppointmentTe
         return None
     found = AppointmentTerms(start=start, minutes=minutes, physician=physician, description=terms.description)
     return None if found == terms else found
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
