@@ -113,20 +113,22 @@ async def retry(it: Asking, charts: Charts | None, slots: tuple[str, ...] = ()) 
 
 async def resend(it: Asking, bill: int) -> Asks:
     """Check and send a failed bill again."""
-    return [it.ask(BillResendRequested(bill=bill, who=it.who, reason=it.reason), await _chart_of(it, bill), bill)]
+    chart = await _chart_of(it.store, it.practice, bill)
+    return [it.ask(BillResendRequested(bill=bill, who=it.who, reason=it.reason), chart, bill)]
 
 
 async def release_bill(it: Asking, bill: int) -> Asks:
     """Release a deferred bill where it waits."""
-    return [it.ask(BillReleaseRequested(bill=bill, who=it.who, reason=it.reason), await _chart_of(it, bill), bill)]
+    chart = await _chart_of(it.store, it.practice, bill)
+    return [it.ask(BillReleaseRequested(bill=bill, who=it.who, reason=it.reason), chart, bill)]
 
 
-async def _chart_of(it: Asking, bill: int) -> Charts:
+async def _chart_of(store: Store, practice: PracticeId, bill: int) -> Charts:
     """The chart that a bill is of. Raises NotPossible."""
     record = ("bills", str(bill))
-    rows = await observed.lookup_observed(it.store.pool, it.practice, System.EHR, [record])
+    rows = await observed.lookup_observed(store.pool, practice, System.EHR, [record])
     if record not in rows or not rows[record].parent:
-        raise NotPossible(f"bill {bill} has never been seen in {it.practice}")
+        raise NotPossible(f"bill {bill} has never been seen in {practice}")
     return Charts(ehr=EhrChartId(int(rows[record].parent)))
 
 

@@ -93,6 +93,20 @@ async def test_what_is_deferred_or_in_error_is_listed_with_its_command(town: Tow
     assert sum(found["counts"].values()) == found["signed"] == len(found["notes"])
 
 
+async def test_a_deferred_bill_is_released_by_a_command_and_sent(town: Town) -> None:
+    chart, _ = await town.linked()
+    bill = await signed(town, chart, [GOOD_LINE], deferred=True)
+    assert f"chartwire release-bill elm {bill}" in (await town.run("waiting", ELM)).out
+    done = await town.run("release-bill", ELM, bill)
+    assert (done.code, done.err) == (0, ""), done
+    await town.rest.reached()
+    held = town.clinic.ehr.bills[bill]
+    assert (held["deferred_bill"], held["billing_status"]) == (False, "Billed")
+    assert int(held["ref_number"]) in town.clinic.billing.encounters
+    again = await town.run("release-bill", ELM, bill)
+    assert "correct it there" in again.out + again.err
+
+
 async def test_a_billing_system_that_is_away_is_said(town: Town) -> None:
     town.clinic.billing.faults.add(operation="GetCharges", kind="status", status=503, times=40)
     done = await town.run("balance", ELM)

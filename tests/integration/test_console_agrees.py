@@ -178,7 +178,7 @@ SAME = {
     "retry-shared": Asked("retry", {"slot": QUARANTINED}, ("retry", QUARANTINED)),
     "try-systems": Asked("retry", {}, ("retry",)),
     "resend": Asked("resend", {"bill": "4001"}, ("resend", "4001")),
-    "release-bill": Asked("release-bill", {"bill": "4001"}, ("release-bill", "4001")),
+    "release-bill": Asked("release_bill", {"bill": "4001"}, ("release-bill", "4001")),
     "dismiss": Asked("dismiss", {"slot": "chart"}, ("dismiss", "elation:102", "chart"), "E:102"),
     "seen": Asked("seen", {"field": "city"}, ("seen", "kareo:901", "city"), "K:901"),
     "redrive": Asked("redrive", {"slot": QUARANTINED}, ("redrive", QUARANTINED)),

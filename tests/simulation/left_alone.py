@@ -41,6 +41,8 @@ HOLDING: dict[str, int] = {
     "edits a chart in Elation": 4,
     "books an appointment in Kareo": 3,
     "signs a note in Elation": 3,
+    "signs a note with a delayed bill in Elation": 3,
+    "releases a delayed bill here": 4,
     "unlinks two charts": 1,
     "links two charts of one person": 1,
 }

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from daemon.sandbox.clinic import Clinic, Office
 from events.commands import (
+    BillReleaseRequested,
     BillResendRequested,
     Command,
     ConflictSeen,
@@ -69,6 +70,7 @@ class Commands(Screens):
             "links two charts of one person": self._link,
             "accepts what waits": self._dismiss,
             "sends a failed bill again": self._resend,
+            "releases a delayed bill here": self._release_bill,
             "holds the practice": lambda office, pick: self._hold(office, pick),
             "holds a resource or a direction": self._hold_some,
             "holds a patient": lambda office, pick: self._hold(office, pick, billing=self._patient(office, pick)),
@@ -156,6 +158,11 @@ class Commands(Screens):
     def _give_back(self, office: Office, pick: random.Random) -> None:
         kind, id_ = pick.choice([(kind, id_) for where, kind, id_ in self._mapped if where == office.id])
         self._line.ask(office.id, MapGiveBackRequested(kind=kind, id=id_, who=WHO))
+
+    def _release_bill(self, office: Office, pick: random.Random) -> None:
+        bills = self._clinic.ehr.bills.values()
+        bill = pick.choice([one for one in bills if one["practice"] == office.ehr and one["deferred_bill"]])
+        self._line.ask(office.id, BillReleaseRequested(bill=bill["id"], who=WHO), ehr=bill["patient"])
 
     def _resend(self, office: Office, pick: random.Random) -> None:
         bills = self._clinic.ehr.bills.values()
