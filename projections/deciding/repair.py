@@ -52,7 +52,7 @@ from events.schema import (
     WaitingDismissed,
 )
 from events.slots import CHART_SLOT, SlotKind, is_slot, slot_of
-from events.writes import changes_nothing
+from events.writes import Resource, System, changes_nothing
 from projections.deciding import going_live, holding, mapping
 from projections.deciding.replies import NotDone, Reply, patient_of
 from projections.deciding.unlinked import link_of
@@ -67,7 +67,7 @@ from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
 from projections.state.patient import BillState, Patient
 from projections.state.state import PracticeState
 from projections.terms.names import Names
-from projections.terms.policy import Policy
+from projections.terms.policy import Policy, allows
 
 COMPARED = ("first_name", "middle_name", "last_name", "birth_date", "sex")
 NAMED = ("first_name", "last_name")
@@ -109,7 +109,7 @@ def _answer(
         case BillResendRequested():
             _resend(patient, body.bill, state, policy.names)
         case BillReleaseRequested():
-            _release(patient, body.bill, state, policy.names)
+            _release(patient, body.bill, state, policy)
         case DismissRequested():
             digest = about_digest(patient, body.slot, state.directory, policy)
             _check_shown(body.seen, patient.waiting.get(body.slot), body.slot, patient, state, policy)
@@ -203,8 +203,13 @@ def _unsent(patient: Patient, bill: int, state: PracticeState, names: Names) -> 
     return entry
 
 
-def _release(patient: Patient, bill: int, state: PracticeState, names: Names) -> None:
+def _release(patient: Patient, bill: int, state: PracticeState, policy: Policy) -> None:
+    names = policy.names
     entry = _unsent(patient, bill, state, names)
+    if not allows(policy, Resource.BILL, System.BILLING):
+        raise NotDone(CommandCode.NOT_WAITING, f"bills do not go to {names.billing.label} in this practice")
+    if not entry.bill.signed:
+        raise NotDone(CommandCode.NOT_WAITING, f"the visit note of bill {bill} is not signed yet")
     if not entry.deferred:
         raise NotDone(CommandCode.NOT_WAITING, f"bill {bill} does not wait in {names.ehr.label}'s Billing Home")
     if entry.release:

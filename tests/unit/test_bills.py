@@ -212,8 +212,11 @@ def test_a_bill_is_released_only_where_it_waits_and_is_not_sent():
     sent.bill(replace(GOOD_BILL, status="Billed", ref_number="6001", deferred=True))
     assert sent.ask(release, ADA.id) == "sent"
     against = billed(replace(GOOD_BILL, deferred=True), table=BILLING_LED | {Resource.BILL: Direction.OFF})
-    assert against.ask(release, ADA.id) in ("", "not-waiting")
-    assert against.open() == [], "bills do not go there at all"
+    assert against.ask(release, ADA.id) == "not-waiting", "bills do not go there at all"
+    unsigned = billed(replace(GOOD_BILL, deferred=True, signed=False))
+    assert unsigned.ask(release, ADA.id) == "not-waiting"
+    unsigned.bill(replace(GOOD_BILL, deferred=True))
+    assert (unsigned.open(), unsigned.waits(SLOT)) == ([], "deferred")
 
 
 @pytest.mark.parametrize("done", [{"status": "Billed"}, {"ref_number": "77"}, {"note_deleted": True}], ids=str)
