@@ -5,8 +5,9 @@ The judge knows of holds and of patients kept out by itself: it asks nothing of 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from events.holds import HoldBegan, HoldEnded, KeptOut
 from events.insurance import EhrPoliciesObserved
@@ -28,7 +29,7 @@ from events.schema import (
 )
 from events.writes import SearchBilling, SearchEhr
 from tests.simulation.more_deeds import with_more
-from tests.simulation.plan import Plan
+from tests.simulation.plan import DAY_ENDS, HOUR, Deed, Plan
 
 HOLDING: dict[str, int] = {
     "holds the practice": 2,
@@ -41,16 +42,21 @@ HOLDING: dict[str, int] = {
     "edits a chart in Elation": 4,
     "books an appointment in Kareo": 3,
     "signs a note in Elation": 3,
-    "signs a note with a delayed bill in Elation": 3,
-    "releases a delayed bill here": 4,
     "unlinks two charts": 1,
     "links two charts of one person": 1,
 }
 
+DELAYED = ("signs a note with a delayed bill in Elation", "releases a delayed bill here")
+
 
 def left_alone(seed: int) -> Plan:
-    """The plan of a seed on whose day people hold and release, and keep patients out."""
-    return with_more(seed, "left alone", HOLDING)
+    """The plan of a seed on whose day people hold and release, and keep patients out; some bills are delayed, and released here."""
+    plan, pick = with_more(seed, "left alone", HOLDING), random.Random(f"{seed}/delayed")
+    delayed = [
+        Deed(at=pick.uniform(HOUR, DAY_ENDS), office=pick.randrange(2), kind=kind, pick=pick.randrange(1_000_000))
+        for kind in DELAYED * 3
+    ]
+    return replace(plan, deeds=tuple(sorted((*plan.deeds, *delayed), key=lambda one: one.at)))
 
 
 OBSERVED = (EhrChartObserved, EhrPoliciesObserved, BillObserved, BillingChartObserved, BillingAppointmentObserved)
