@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from daemon.operator.commands import Followed, command
 from daemon.operator.find import Looked, find_patient
@@ -38,7 +38,7 @@ from events.commands import (
 )
 from events.ids import BillingPatientId, Charts, EhrChartId, PracticeId
 from events.maps import MapKind, map_key
-from events.schema import Origin
+from events.schema import Origin, Recorded
 from events.slots import SlotKind, set_aside_in, slot_of
 from events.store import Store
 from events.writes import Resource, System
@@ -55,6 +55,10 @@ class NotPossible(Exception):
     def __init__(self, text: str, *, found: bool = True) -> None:
         super().__init__(text)
         self.found = found
+
+
+READ_SECONDS = 120.0
+"""Within which both systems have answered about a chart, or say nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +94,30 @@ async def resync(it: Asking, charts: Charts, *, as_new: bool = False, unseen: bo
     """
     found = await find_patient(it.store, it.practice, charts) if unseen else await it.looked(charts)
     followed = it.ask(ResyncRequested(who=it.who, reason=it.reason, as_new=as_new), charts)
+    followed.reading = _read_of(found, charts)
+    return [followed]
+
+
+def _read_of(found: Looked | None, charts: Charts) -> set[Origin]:
+    """The systems that are read when these charts are read again."""
     if found is None:
-        followed.reading = {Origin.EHR if charts.billing is None else Origin.BILLING}
-        return [followed]
+        return {Origin.EHR if charts.billing is None else Origin.BILLING}
     patient = found.patient
     sides = ((Origin.EHR, patient.link or patient.ehr), (Origin.BILLING, patient.billing))
-    followed.reading = {origin for origin, side in sides if side is not None}
-    return [followed]
+    return {origin for origin, side in sides if side is not None}
+
+
+async def asked_before(store: Store, practice: PracticeId, asked: Recorded) -> Followed:
+    """A command that was recorded, to be followed by who looks at it later. What a chart that is gone shows, nobody waits for long."""
+    followed, event = Followed(asked.event), asked.event
+    if datetime.now(UTC) - asked.recorded < timedelta(seconds=READ_SECONDS):
+        match event.body:
+            case ResyncRequested():
+                charts = Charts(event.ehr, event.billing)
+                followed.reading = _read_of(await find_patient(store, practice, charts), charts)
+            case RedriveRequested(slot=slot):
+                followed.reading = read_anew(slot)
+    return followed
 
 
 async def retry(it: Asking, charts: Charts | None, slots: tuple[str, ...] = ()) -> Asks:

@@ -48,6 +48,7 @@ def looking(at: Place) -> dict[str, list[str]]:
         "resync": ["resync", elm, chart],
         "retry": ["retry", elm, chart],
         "resend": ["resend", elm, "1"],
+        "release-bill": ["release-bill", elm, "1"],
         "remove-policy": ["remove-policy", elm, chart, "1"],
         "link": ["link", elm, "elation:101", chart, "--yes"],
         "unlink": ["unlink", elm, chart],
@@ -202,7 +203,7 @@ def test_b8_a_role_without_rights_is_told_which_grant(
     assert f"`GRANT chartwire_daemon TO {guest}`" in line
 
 
-KEYLESS = {"status", "audit verify", "audit checkpoint", "export", "resend"}
+KEYLESS = {"status", "audit verify", "audit checkpoint", "export", "resend", "release-bill"}
 """They look at what is not encrypted: the chain, the heads, the counts, how far records are."""
 
 
@@ -228,7 +229,7 @@ def test_b8_another_key_is_told_of(
     assert lines[0].startswith("keys.directory: ")
 
 
-WITH_ID = [one for one in LOOKING if CHART in looking(Place(Path(), 1))[one]] + ["explain INTENT", "resend"]
+WITH_ID = [one for one in LOOKING if CHART in looking(Place(Path(), 1))[one]] + ["explain INTENT", "resend", "release-bill"]
 
 
 @pytest.mark.parametrize("number", [str(2**63), "9" * 30, "9" * 5000], ids=["2**63", "30 digits", "5000 digits"])
@@ -269,6 +270,7 @@ def test_the_calls_of_this_file_are_right(
     asks = name in ("resync", "retry", "unlink")
     refused = name in (
         "resend",
+        "release-bill",
         "remove-policy",
         "link",
         "move-link",

@@ -38,7 +38,7 @@ DENVER = ZoneInfo("America/Denver")
 SECRETS = (ADA_THERE.last_name, str(ADA_THERE.birth_date))
 OF_PERSONS = {
     "history", "search-history", "explain", "onboard", "what-if", "waiting", "verify", "balance", "duplicates", "apart",
-    "resync", "retry", "resend", "link", "move-link", "unlink", "dismiss", "remove-policy", "seen", "redrive",
+    "resync", "retry", "resend", "release-bill", "link", "move-link", "unlink", "dismiss", "remove-policy", "seen", "redrive",
     "hold", "release", "keep-out", "map",
 }  # fmt: skip
 """Commands whose output may tell of persons."""

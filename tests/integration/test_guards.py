@@ -123,8 +123,8 @@ async def test_b5_a_signing_key_put_there_without_the_practices_key_is_not_belie
     driver: RecorderDriver, store: Store, keyring: Keyring, intruder: Any, owner: Any
 ) -> None:
     kept = StoredSubscriptions(store.pool, PRACTICE, store.keyring)
-    await kept.put("patients", 1, "https://a.test", "theirs")
-    await kept.put("bills", 2, "https://b.test", "theirs too")
+    await kept.save("patients", 1, "https://a.test", "theirs")
+    await kept.save("bills", 2, "https://b.test", "theirs too")
     assert [one.problem async for one in finish(owner, [PRACTICE], keyring)] == [""]
     stored = await owner.fetch("SELECT signing_key FROM chartwire.subscription")
     assert all(row["signing_key"].startswith(SEALED) for row in stored)
@@ -137,14 +137,14 @@ async def test_b5_a_signing_key_put_there_without_the_practices_key_is_not_belie
         " WHERE resource = 'patients'"
     )
     assert await kept.get() == {"bills": (2, "theirs too")}
-    await kept.put("patients", 1, "https://a.test", "theirs")
+    await kept.save("patients", 1, "https://a.test", "theirs")
     assert (await kept.get())["patients"] == (1, "theirs")
 
 
 async def test_a_worker_that_has_not_heard_of_data_keys_reads_a_sealed_signing_key(
     driver: RecorderDriver, store: Store, keyring: Keyring, owner: Any, dsn: str
 ) -> None:
-    await StoredSubscriptions(store.pool, PRACTICE, store.keyring).put("patients", 1, "https://a.test", "theirs")
+    await StoredSubscriptions(store.pool, PRACTICE, store.keyring).save("patients", 1, "https://a.test", "theirs")
     another = await Store.open(dsn, Keyring(keyring.keys_of(PRACTICE) | keyring.keys_of(OTHER)))
     assert [one.problem async for one in finish(owner, [PRACTICE], keyring)] == [""]
     assert another.keyring.in_force(PRACTICE) is None

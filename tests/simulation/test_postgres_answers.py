@@ -115,7 +115,7 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: compared.observed_records(db, practice, system, resource),
         lambda db, ring: compared.set_checkpoint(db, practice, resource, value),
         lambda db, ring: compared.get_checkpoint(db, practice, resource),
-        lambda db, ring: StoredSubscriptions(db, practice, ring).put(resource, charts[0], "https://a.test", value),
+        lambda db, ring: StoredSubscriptions(db, practice, ring).save(resource, charts[0], "https://a.test", value),
         lambda db, ring: StoredSubscriptions(db, practice, ring).get(),
         lambda db, ring: save_reports(db, reports),
         lambda db, ring: status(db, practice),

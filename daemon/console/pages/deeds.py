@@ -358,7 +358,7 @@ async def done(ask: Ask) -> web.StreamResponse:
         return ask.page(
             "done.html", lines=[], refused="", waits=True, look=looks + 1, again=looks < LOOKS, patient="", first_day=False
         )
-    followed = Followed(recorded.event)
+    followed = await deeds.asked_before(ask.store, ask.id, recorded)
     async for one in ask.store.read(ask.id, after=recorded.sequence - 1, up_to=recorded.sequence + FOLLOWED):
         followed.take(one)
     key = recorded.event.patient
