@@ -25,6 +25,10 @@ from projections.terms.names import Names
 
 LINK_HINT = "kareo-patient:"
 
+KEPT_OUT = (
+    "{} may be the same person and is kept out: keep this chart out, too, take that one in again, or say that there is none"
+)
+
 MOST_TOLD = 5
 """Candidates of whom a waiting item says in what they differ."""
 
@@ -94,6 +98,10 @@ def judge(patient: Patient, state: PracticeState, names: Names) -> Verdict:
             candidates=tuple(waiting),
             rivals=tuple(sorted({one for alike in waiting.values() for one in alike.rivals})),
         )
+    shown = {one.id for one in (*found, *search.candidates)}
+    free = (one for one in sorted(shown) if not is_barred(patient, one, to_ehr))
+    if left_out := tuple(one for one in free if is_kept_out(state.directory, one, ehr=to_ehr)):
+        return Verdict(reason=KEPT_OUT.format(_named(left_out[0], names, to_ehr)), candidates=left_out)
     if search.refused:
         refusing = tuple(one.id for one in search.candidates)
         return Verdict(reason=f"{names.ehr.label} refuses it as a duplicate of another chart", candidates=refusing)
@@ -122,7 +130,11 @@ def _why(waiting: Mapping[int, Likeness], state: PracticeState, to_ehr: bool) ->
 
 def _told(id_: int, alike: Likeness, names: Names, to_ehr: bool) -> str:
     """A candidate in words that name no value."""
-    return f"{names.chart(id_) if to_ehr else names.patient(id_)}: {', '.join(unlike(alike)) or 'all the same'}"
+    return f"{_named(id_, names, to_ehr)}: {', '.join(unlike(alike)) or 'all the same'}"
+
+
+def _named(id_: int, names: Names, to_ehr: bool) -> str:
+    return names.chart(id_) if to_ehr else names.patient(id_)
 
 
 def unlike(alike: Likeness) -> tuple[str, ...]:
