@@ -284,43 +284,6 @@ def test_a_chart_kept_out_before_it_was_ever_seen_is_neither_searched_nor_create
     assert [slot for _, slot, _ in clinic.open()] == ["chart"]
 
 
-@pytest.mark.parametrize("hint", ["", "kareo-patient:901"])
-def test_nobody_is_linked_with_a_chart_that_is_kept_out(hint: str) -> None:
-    clinic = Clinic()
-    clinic.billing(ADA_THERE)
-    keep_out(clinic, billing=ADA_THERE.id)
-    clinic.ehr(replace(ADA, link_hint=hint))
-    clinic.succeed(ALONE, "chart", Searched(candidates=(candidate(ADA_THERE),)))
-    assert clinic.links() == set()
-    assert clinic.waits("chart", ALONE) == "candidates"
-    assert clinic.open() == [], "it may be the same person: a second patient would be made"
-    assert clinic.ask(LinkRequested(ehr=ADA.id, billing=ADA_THERE.id, who="ann"), 101, 901) == "kept-out"
-
-
-@pytest.mark.parametrize("decided", ["two persons", "kept out, too", "taken in again"])
-def test_who_may_be_a_chart_that_is_kept_out_waits_until_a_person_decides(decided: str) -> None:
-    clinic = Clinic()
-    clinic.billing(replace(ADA_THERE, birth_date=None))
-    clinic.ehr(ADA)
-    clinic.succeed(ALONE, "chart", Searched(candidates=(candidate(replace(ADA_THERE, birth_date=None)),)))
-    assert clinic.waits("chart", ALONE) == "candidates"
-    assert keep_out(clinic, billing=ADA_THERE.id) == ""
-    assert clinic.waits("chart", ALONE) == "candidates"
-    assert clinic.open() == []
-    match decided:
-        case "two persons":
-            assert clinic.ask(UnlinkRequested(ehr=ADA.id, billing=ADA_THERE.id, who="ann"), 101, 901) == ""
-            assert clinic.waiting(ALONE) == {}
-            assert type(clinic.wanted("chart", ALONE)).__name__ == "CreateBillingChart"
-        case "kept out, too":
-            assert keep_out(clinic, ehr=ADA.id) == ""
-            assert (clinic.waiting(ALONE), clinic.open()) == ({}, [])
-        case "taken in again":
-            assert keep_out(clinic, billing=ADA_THERE.id, undo=True) == ""
-            clinic.billing(replace(ADA_THERE, birth_date=None))
-            assert clinic.waits("chart", ALONE) == "candidates"
-
-
 def test_while_a_counterpart_is_being_created_nobody_is_kept_out() -> None:
     clinic = Clinic()
     clinic.ehr(ADA)
