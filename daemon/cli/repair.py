@@ -7,6 +7,7 @@ Kafka and the database. With --code or --older it is about every such waiting it
 from __future__ import annotations
 
 import argparse
+from collections.abc import Awaitable, Callable
 
 from daemon.cli.asking import AskingCommand, add_asking, asking, pair, typed
 from daemon.cli.bulk import add_query, by_patient, charts_in, or_by_query
@@ -81,14 +82,6 @@ async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks
     return await deeds.retry(asks, typed(first, it), tuple(more))
 
 
-async def _resend(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
-    return await deeds.resend(asking(arguments, store, it), _id(arguments.bill, "a bill's id"))
-
-
-async def _release_bill(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
-    return await deeds.release_bill(asking(arguments, store, it), _id(arguments.bill, "a bill's id"))
-
-
 def _id(text: str, what: str) -> int:
     """The id that was typed. Raises Ended."""
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST_ID):
@@ -150,14 +143,6 @@ async def _retry_all(_arguments: argparse.Namespace, it: Asking, found: list[Ite
     return asks
 
 
-async def _resend_all(_arguments: argparse.Namespace, it: Asking, found: list[Item]) -> Asks:
-    return [ask for one in found for ask in await deeds.resend(it, int(parse_slot(one.slot).id))]
-
-
-async def _release_bills(_arguments: argparse.Namespace, it: Asking, found: list[Item]) -> Asks:
-    return [ask for one in found for ask in await deeds.release_bill(it, int(parse_slot(one.slot).id))]
-
-
 async def _dismiss_all(arguments: argparse.Namespace, it: Asking, found: list[Item]) -> Asks:
     _give_reason(arguments)
     return [ask for one in found for ask in await deeds.dismiss(it, charts_in(one, it), one.slot)]
@@ -174,14 +159,26 @@ async def _redrive_all(_arguments: argparse.Namespace, it: Asking, found: list[I
     return [ask for one in found for ask in await deeds.redrive(it, one.slot)]
 
 
+def _of_bill(deed: Callable[[Asking, int], Awaitable[Asks]], code: WaitCode) -> AskingCommand:
+    """A deed of one bill, or of every one that waits under the code."""
+
+    async def typed_one(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
+        return await deed(asking(arguments, store, it), _id(arguments.bill, "a bill's id"))
+
+    async def all_(_arguments: argparse.Namespace, it: Asking, found: list[Item]) -> Asks:
+        return [ask for one in found for ask in await deed(it, int(parse_slot(one.slot).id))]
+
+    return or_by_query(typed_one, all_, lambda one: one.code == code, "bill")
+
+
 def _is_refused(one: Item) -> bool:
     return one.code in (WaitCode.REFUSED, WaitCode.CARRIER_REFUSED, WaitCode.PLAN_REFUSED)
 
 
 RESYNC = or_by_query(_resync, _resync_all, lambda one: bool(one.patient), "chart")
 RETRY = or_by_query(_retry, _retry_all, _is_refused, "what", needed=False)
-RESEND = or_by_query(_resend, _resend_all, lambda one: one.code == WaitCode.BILL_ERROR, "bill")
-RELEASE_BILL = or_by_query(_release_bill, _release_bills, lambda one: one.code == WaitCode.DEFERRED, "bill")
+RESEND = _of_bill(deeds.resend, WaitCode.BILL_ERROR)
+RELEASE_BILL = _of_bill(deeds.release_bill, WaitCode.DEFERRED)
 DISMISS = or_by_query(_dismiss, _dismiss_all, lambda one: not is_slot(one.slot, SlotKind.SYSTEM), "what")
 SEEN = or_by_query(_seen, _seen_all, lambda one: is_slot(one.slot, SlotKind.CONFLICT), "chart")
 REDRIVE = or_by_query(_redrive, _redrive_all, lambda one: is_slot(one.slot, SlotKind.QUARANTINE), "slot", needed=False)

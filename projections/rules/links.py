@@ -98,8 +98,7 @@ def judge(patient: Patient, state: PracticeState, names: Names) -> Verdict:
             candidates=tuple(waiting),
             rivals=tuple(sorted({one for alike in waiting.values() for one in alike.rivals})),
         )
-    shown = {one.id for one in (*found, *search.candidates)}
-    free = (one for one in sorted(shown) if not is_barred(patient, one, to_ehr))
+    free = (one.id for one in found if not is_barred(patient, one.id, to_ehr))
     if left_out := tuple(one for one in free if is_kept_out(state.directory, one, ehr=to_ehr)):
         return Verdict(reason=KEPT_OUT.format(_named(left_out[0], names, to_ehr)), candidates=left_out)
     if search.refused:

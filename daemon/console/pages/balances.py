@@ -24,6 +24,9 @@ from projections.state.patient import Patient
 from projections.words.period import Period, of_day
 
 KINDS = ("day", "week", "month")
+STANDINGS = {one.value.replace(" ", "-"): one for one in BillStanding}
+"""Where a bill can stand, by the word of its page's address."""
+
 MOST = 200
 """Rows that a page shows; the spreadsheet of the command line has all."""
 
@@ -41,6 +44,7 @@ async def balance(ask: Ask) -> web.StreamResponse:
     return ask.page(
         "balance.html",
         sheet=sheet,
+        standings=STANDINGS,
         observed=found.observed,
         looked=looked,
         since=0 if looked is None else sheet.counts[BillStanding.SENT] - looked.encounters,

@@ -7,36 +7,31 @@ from __future__ import annotations
 from aiohttp import web
 
 from daemon.console.asked import Ask
-from daemon.console.pages.balances import KINDS, edited, period_of, row_of, title_of
+from daemon.console.pages.balances import KINDS, STANDINGS, edited, period_of, row_of, title_of
 from daemon.console.pages.deeds import new_once
-from daemon.console.pages.work import name_of, page_number
+from daemon.console.pages.work import name_of, turned_to
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.balance import accounts_of, judged, last_look
 from daemon.operator.records import bill_state
 from daemon.operator.worklist import count_of, opened, reason, shown_of, work_of
 from events.slots import SlotKind
-from projections.rules.balancing import BillStanding
 from projections.words.remedy import Remedy
 
 PAGE = 50
 
 
-STANDINGS = {one.value.replace(" ", "-"): one for one in BillStanding}
-"""Where a bill can stand, by what the address says."""
-
-
 async def that_stand(ask: Ask) -> web.StreamResponse:
     """The signed visit notes of a period whose bills stand there, by day of service. Raises 404 for where none can stand."""
-    standing = STANDINGS.get(ask.request.match_info["standing"])
+    word = ask.request.match_info["standing"]
+    standing = STANDINGS.get(word)
     if standing is None:
         raise web.HTTPNotFound
     period = period_of(ask, "week")
     found = await accounts_of(ask.store, ask.policy, period)
     sheet = judged(found.sheet, await last_look(ask.store, ask.id, period), ask.policy)
     notes = [one for one in sheet.notes if one.standing is standing]
-    pages = max(1, (len(notes) + PAGE - 1) // PAGE)
-    number = page_number(ask.request.query.get("page", "1"), pages)
+    number, pages = turned_to(ask, len(notes), PAGE)
     some = notes[(number - 1) * PAGE : number * PAGE]
     await ask.record_each("bills", sorted({one.patient for one in some}))
     return ask.page(
@@ -44,6 +39,7 @@ async def that_stand(ask: Ask) -> web.StreamResponse:
         rows=[await row_of(ask, one, found.patients[one.patient], found.directory) for one in some],
         counts=sheet.counts,
         standing=standing,
+        word=word,
         standings=STANDINGS,
         period=period,
         title=title_of(period),
@@ -56,8 +52,7 @@ async def that_stand(ask: Ask) -> web.StreamResponse:
 
 async def that_wait(ask: Ask) -> web.StreamResponse:
     total = await count_of(ask.store.pool, ask.id, SlotKind.BILL)
-    pages = max(1, (total + PAGE - 1) // PAGE)
-    number = page_number(ask.request.query.get("page", "1"), pages)
+    number, pages = turned_to(ask, total, PAGE)
     some = await work_of(ask.store.pool, ask.id, kind=SlotKind.BILL, first=(number - 1) * PAGE, most=PAGE)
     patients, directory = await opened(ask.store, ask.id, some)
     await ask.record_each("bills", patients)

@@ -11,6 +11,7 @@ from aiohttp import web
 from daemon.console.asked import Ask
 from daemon.console.pages.deeds import new_once
 from daemon.console.pages.overview import trouble
+from daemon.console.pages.work import turned_to
 from daemon.console.rehearsals import Rehearsed
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
@@ -137,9 +138,7 @@ async def writes(ask: Ask) -> web.StreamResponse:
     """The dry run: every write that going live would make, a page of them; whoever is on it is recorded as seen."""
     found = await ask.console.rehearsals.of(ask.practice)
     kept = () if found is None else found.writes
-    pages = max(1, (len(kept) + PAGE - 1) // PAGE)
-    text = ask.request.query.get("page", "1")
-    number = min(max(1, int(text)), pages) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
+    number, pages = turned_to(ask, len(kept), PAGE)
     some = kept[(number - 1) * PAGE : number * PAGE]
     await ask.record_each("onboarding: dry run", sorted({one.patient for one in some if one.patient}))
     rows = [

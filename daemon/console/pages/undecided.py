@@ -8,6 +8,7 @@ from aiohttp import web
 
 from daemon.console.asked import Ask
 from daemon.console.pages.deeds import new_once
+from daemon.console.pages.work import turned_to
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.find import NeverSeen
@@ -30,9 +31,7 @@ async def review(ask: Ask) -> web.StreamResponse:
     observed = is_observed(directory, ask.policy)
     if observed and (found := await ask.console.rehearsals.of(ask.practice)) is not None and found.told.matching is not None:
         pairs = undecided_of(found.told.matching)
-    text = ask.request.query.get("page", "1")
-    pages = max(1, (len(pairs) + PAGE - 1) // PAGE)
-    number = min(max(1, int(text)), pages) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
+    number, pages = turned_to(ask, len(pairs), PAGE)
     some = pairs[(number - 1) * PAGE : number * PAGE]
     await ask.record_each("links to review", {key for one in some for key in (ehr_key(one.ehr), billing_key(one.billing))})
     rows = [await _row(ask, one) for one in some]

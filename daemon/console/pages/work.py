@@ -32,8 +32,7 @@ async def work_list(ask: Ask) -> web.StreamResponse:
     listed = [one for one in kinds if audience in (None, one.audience)]
     wanted = [one for one in listed if code in (None, one.code)]
     total = sum(one.items for one in wanted)
-    pages = (total + PAGE - 1) // PAGE
-    number = page_number(query.get("page", "1"), pages)
+    number, pages = turned_to(ask, total, PAGE)
     codes = [one.code for one in wanted]
     some = await work_of(ask.store.pool, ask.id, codes=codes, out=out, first=(number - 1) * PAGE, most=PAGE)
     bulk = bool(code and some and some[0].remedy in BULK and ask.resolves(some[0].audience))
@@ -53,9 +52,11 @@ async def work_list(ask: Ask) -> web.StreamResponse:
     )
 
 
-def page_number(text: str, most: int) -> int:
-    """Which of so many pages an address asks for."""
-    return min(max(int(text), 1), max(most, 1)) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
+def turned_to(ask: Ask, total: int, size: int) -> tuple[int, int]:
+    """Which page of a list an address asks for, and how many there are: one at least."""
+    text, pages = ask.request.query.get("page", "1"), max(1, (total + size - 1) // size)
+    known = text.isascii() and text.isdecimal() and len(text) < 7
+    return (min(max(int(text), 1), pages) if known else 1), pages
 
 
 async def _rows(ask: Ask, some: list[Work]) -> list[dict[str, object]]:
