@@ -120,21 +120,22 @@ class RequestGuard:
             if request.method == "POST":
                 raise web.HTTPForbidden
             return ask.see("/second-factor")
+        if route.access.may is not None:  # before the form: one that is refused is in the log of the practice whose page it was for
+            ask.config = ask.console.practice(request.match_info["practice"])
         if request.method == "POST":
             ask.form = await self._form(ask)
-        self._check_practice(ask, route)
+        self._check_grants(ask, route)
         response = await route.handler(ask)
         if route.access.recorded and not ask.recorded:
             log.error("page_not_recorded", path=route.path)
             return _said(ask, 500)
         return response
 
-    def _check_practice(self, ask: Ask, route: Route) -> None:
+    def _check_grants(self, ask: Ask, route: Route) -> None:
         """Another practice's pages look like pages that are not there."""
         wanted = route.access.may
         if wanted is None:
             return
-        ask.config = ask.console.practice(ask.request.match_info["practice"])
         if not ask.grants:
             raise web.HTTPNotFound
         if wanted not in ask.grants:

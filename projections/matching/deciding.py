@@ -182,18 +182,25 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
 
 def is_again(one: Pair) -> bool:
     """Whether a chart without a counterpart looks like the person of a linked chart: entered twice."""
-    return _alike(one) and one.score.probability >= CERTAIN and not set(one.vetoes) & OTHER_PERSON
+    return _alike(one) and one.score.probability >= CERTAIN and not _speaking(one) & OTHER_PERSON
 
 
 def _is_moved_again(one: Pair) -> bool:
     """As `is_again`, also after a move, where nothing agrees beside names and birth date and the middle name does not differ."""
-    return _alike(one) and one.score.probability >= TWICE and not set(one.vetoes) & (OTHER_PERSON - {Veto.NAMESAKE})
+    return _alike(one) and one.score.probability >= TWICE and not _speaking(one) & (OTHER_PERSON - {Veto.NAMESAKE})
+
+
+def _speaking(one: Pair) -> set[Veto]:
+    """The vetoes of a pair without a `Jr` that only one of two says whose birth dates are nearly the same: a parent's is years away."""
+    levels = one.score.levels
+    unsaid = levels[F.SUFFIX] is L.ONE_SIDED and levels[F.BORN] in DATES_ALIKE
+    return set(one.vetoes) - ({Veto.SUFFIX} if unsaid else set())
 
 
 def twice(one: Normal, other: Normal, frequencies: Frequencies) -> Decision | None:
     """Two charts of one system that are likely of one person, as good as certain where nothing speaks against it; else None."""
     pair = pair_of(one, other, frequencies)
-    if pair is None or pair.score.probability < TWICE or set(pair.vetoes) & TWO_PEOPLE:
+    if pair is None or pair.score.probability < TWICE or _speaking(pair) & TWO_PEOPLE:
         return None
     return _decision(pair, MatchVerdict.CERTAIN if pair.free else MatchVerdict.CANDIDATE)
 
@@ -207,11 +214,11 @@ def is_renamed(one: Pair) -> bool:
     levels = one.score.levels
     reached = levels[F.PHONE] is L.EXACT or levels[F.EMAIL] is L.EXACT
     if reached and _is_called_otherwise(levels):
-        return one.score.probability >= CERTAIN and not set(one.vetoes) & OTHER_PERSON
+        return one.score.probability >= CERTAIN and not _speaking(one) & OTHER_PERSON
     born = levels[F.BORN] is L.EXACT or (reached and levels[F.BORN] in DATES_ALIKE)
     known = levels[F.FIRST] in SAID and born and one.score.probability >= CERTAIN
     two = (OTHER_PERSON - {Veto.MIDDLE_NAME}) | {Veto.LAST_NAME, Veto.TWINS}
-    return known and not set(one.vetoes) & (two - {Veto.LAST_NAME, Veto.SEX} if reached else two)
+    return known and not _speaking(one) & (two - {Veto.LAST_NAME, Veto.SEX} if reached else two)
 
 
 def _is_called_otherwise(levels: Levels) -> bool:

@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from projections.matching.deciding import is_renamed, pair_of
+from projections.matching.deciding import Pair, is_again, is_renamed, pair_of, twice
 from projections.matching.frequencies import Frequencies
-from projections.matching.normal import normalize
+from projections.matching.normal import Normal, normalize
 from projections.matching.person import Person
 
 OTHERS = [
@@ -27,10 +27,18 @@ THERE = Person(
 )  # fmt: skip
 
 
-def alike(**values: object) -> bool:
+def met(**values: object) -> tuple[Normal, Normal, Frequencies]:
     here = normalize(Person(**{name: getattr(THERE, name) for name in Person.__struct_fields__} | {"id": "2"} | values))
     there = normalize(THERE)
-    pair = pair_of(here, there, Frequencies.of([here, *OTHERS], [there, *OTHERS]))
+    return here, there, Frequencies.of([here, *OTHERS], [there, *OTHERS])
+
+
+def paired(**values: object) -> Pair | None:
+    return pair_of(*met(**values))
+
+
+def alike(**values: object) -> bool:
+    pair = paired(**values)
     return pair is not None and is_renamed(pair)
 
 
@@ -78,3 +86,23 @@ def test_who_is_reached_by_the_same_phone_is_asked_about(values: dict[str, objec
 )
 def test_who_is_somebody_else_is_not(values: dict[str, object]) -> None:
     assert not alike(**values)
+
+
+@pytest.mark.parametrize("born", [date(1943, 1, 8), date(1943, 8, 2), date(1944, 8, 1)], ids=["swapped", "a digit", "a year"])
+@pytest.mark.parametrize("suffix", ["Jr", "Sr", "II"])
+def test_a_jr_that_one_chart_leaves_out_is_no_other_person_where_the_date_is_mistyped(suffix: str, born: date) -> None:
+    values = {"last_name": f"Abernathy {suffix}", "birth_date": born}
+    pair = paired(**values)
+    assert pair is not None and not pair.free and is_again(pair)
+    assert twice(*met(**values)) is not None
+
+
+def test_a_jr_is_another_than_the_sr_and_than_a_parent() -> None:
+    senior = normalize(Person(**{name: getattr(THERE, name) for name in Person.__struct_fields__} | {"suffix": "Sr"}))
+    here, there, frequencies = met(last_name="Abernathy Jr", birth_date=date(1973, 8, 1))
+    assert twice(here, there, frequencies) is None
+    son = met(last_name="Abernathy Jr", birth_date=date(1943, 1, 8))[0]
+    assert twice(son, senior, frequencies) is None
+    for one, other in ((here, there), (son, senior)):
+        pair = pair_of(one, other, frequencies)
+        assert pair is None or not is_again(pair)
