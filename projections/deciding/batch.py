@@ -77,6 +77,7 @@ class Undecided(Exception):
     """Deciding does not come to an end: a defect of ours. The text names the kinds of events it goes in circles with."""
 
 
+NO_CHARTS = Charts()
 UNDERSTOOD = "understood now"
 
 
@@ -135,7 +136,7 @@ class Batch:
             news, event = as_recorded(event, self.state, self.policy)
             self._take(event, PRACTICE if isinstance(body, Aside) else holder(event, self.state))
             if news is not None:
-                self._take(self._following(news, event, news.ehr, news.billing), PRACTICE)
+                self._take(self._event(news, event, Charts(news.ehr, news.billing)), PRACTICE)
             return
         held = self.state.directory.quarantined
         if isinstance(body, RedriveRequested) and redriven is not None and held.get(body.slot) == str(redriven.held):
@@ -148,7 +149,7 @@ class Batch:
         self._answer(command, body, redriven.refused)
         if redriven.refused is not None:
             return
-        self.take(self._following(WaitingCleared(slot=body.slot, how="tried again"), command))
+        self.take(self._event(WaitingCleared(slot=body.slot, how="tried again"), command))
         if redriven.event is not None and all(one.id != redriven.event.id for one in self.events):
             self.take(redriven.event)
 
@@ -157,16 +158,16 @@ class Batch:
         refused = refused or reply.refused
         if refused is not None:
             self._take(command, PRACTICE)
-            self._take(self._following(refused, command, command.ehr, command.billing), PRACTICE)
+            self._take(self._event(refused, command, Charts(command.ehr, command.billing)), PRACTICE)
             return
         self._take(command, reply.about)
         for follows in reply.follows:
-            charts = _charts(self.state.patients[reply.about]) if reply.about else Charts()
+            charts = _charts(self.state.patients[reply.about]) if reply.about else NO_CHARTS
             if isinstance(follows, ChartLinked | ChartUnlinked | PairBarred | Aside):
                 charts = Charts(follows.ehr, follows.billing)
             elif isinstance(follows, BillingLinkMoved):
                 charts = Charts(follows.ehr, follows.target)
-            self._take(self._following(follows, command, *charts), reply.about)
+            self._take(self._event(follows, command, charts), reply.about)
 
     def _take(self, event: Event, key: PatientKey) -> None:
         event = msgspec.structs.replace(event, patient=key)
@@ -224,7 +225,7 @@ class Batch:
         if not any(is_slot(slot, SlotKind.QUARANTINE) for slot in self.state.directory.waiting):
             return
         if event.origin in (Origin.EHR, Origin.BILLING):
-            self._understood(quarantined_as(event))
+            self._understood(quarantined_as(event), event.observed)
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self._understood(outcome_slots(body))
 
@@ -258,12 +259,13 @@ class Batch:
         concerned = {*keys_named(charts), self.state.key_of(charts.ehr, charts.billing)}
         self.touched.update(dict.fromkeys(sorted(concerned & self.state.patients.keys()), event))
 
-    def _understood(self, slots: tuple[str, ...]) -> None:
-        """What could not be used before and now can waits no longer."""
+    def _understood(self, slots: tuple[str, ...], read_at: datetime | None = None) -> None:
+        """What could not be used before and now can waits no longer. What was read before it was set aside says nothing of it."""
         cause = self.events[-1]
         for slot in slots:
-            if slot in self.state.directory.waiting:
-                self.take(self._following(WaitingCleared(slot=slot, how=UNDERSTOOD), cause))
+            held = self.state.directory.waiting.get(slot)
+            if held is not None and (read_at is None or held.since is None or read_at >= held.since):
+                self.take(self._event(WaitingCleared(slot=slot, how=UNDERSTOOD), cause))
 
     # -- deciding ---------------------------------------------------------------------------------------------------------
 
@@ -340,17 +342,17 @@ class Batch:
         start = len(self.events)
         since = self._since.get(key)
         for body in bodies:
-            ehr, billing = _charts(patient)
+            charts = _charts(patient)
             if isinstance(body, IntentRequested):
                 body = msgspec.structs.replace(body, since=since)
             if isinstance(body, ChartLinked | LinkMoved):
-                ehr, billing = (body.ehr if isinstance(body, ChartLinked) else body.target), body.billing
-            self.take(self._event(body, cause, len(self.events) - start, ehr, billing))
+                charts = Charts(body.ehr if isinstance(body, ChartLinked) else body.target, body.billing)
+            self.take(self._event(body, cause, charts, len(self.events) - start))
         for body in shared:
             if isinstance(body, IntentRequested):
                 body = msgspec.structs.replace(body, since=since)
-            charts = Charts(body.ehr, body.billing) if isinstance(body, KeptOut) else Charts()
-            self.take(self._event(body, cause, len(self.events) - start, *charts))
+            charts = Charts(body.ehr, body.billing) if isinstance(body, KeptOut) else NO_CHARTS
+            self.take(self._event(body, cause, charts, len(self.events) - start))
             if isinstance(body, InsurersLearnt | KeptOut):
                 self.touched.setdefault(key, self.events[-1])
         if is_settled(patient, bodies, shared):
@@ -370,23 +372,16 @@ class Batch:
             billing=billing,
         )
 
-    def _following(
-        self, body: Body, cause: Event, ehr: EhrChartId | None = None, billing: BillingPatientId | None = None
-    ) -> Event:
-        """An event that `cause` led to."""
-        return self._event(body, cause, 0, ehr, billing)
-
-    def _event(
-        self, body: Body, cause: Event, ordinal: int, ehr: EhrChartId | None, billing: BillingPatientId | None
-    ) -> Event:
+    def _event(self, body: Body, cause: Event, charts: Charts = NO_CHARTS, ordinal: int = 0) -> Event:
+        """The event, one of several by its `ordinal`, that `cause` led to."""
         return Event(
             id=event_id(self.practice, type_of(body), cause.id, len(self.events), ordinal),
             practice=self.practice,
             origin=Origin.CHARTWIRE,
             observed=self.moment.now,
             body=body,
-            ehr=ehr,
-            billing=billing,
+            ehr=charts.ehr,
+            billing=charts.billing,
             cause=cause.id,
             correlation=cause.correlation or cause.id,
         )

@@ -81,6 +81,21 @@ async def test_a_record_that_is_understood_waits_no_longer(
 
 
 @UNREAD
+async def test_what_was_read_before_a_record_was_set_aside_says_nothing_of_it(
+    driver: RecorderDriver, quarantined: ChangeQuarantined, understood: Body
+) -> None:
+    """An older reading may come late: its message waited, while a list that somebody else read was faster."""
+    await driver.open()
+    before, aside = driver.change(understood), driver.change(quarantined)
+    await driver.recorder.record_messages([aside])
+    await driver.recorder.record_messages([before])
+    assert list((await driver.waiting()).values()).count("quarantined") == 1
+    await driver.see(understood)
+    assert "quarantined" not in (await driver.waiting()).values()
+    await driver.sound()
+
+
+@UNREAD
 async def test_a_record_that_was_understood_meanwhile_waits_again_where_a_list_still_shows_it_as_it_was(
     driver: RecorderDriver, quarantined: ChangeQuarantined, understood: Body
 ) -> None:
