@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -76,6 +76,14 @@ async def replace_open(
 async def list_open_intents(connection: Connection, practice: PracticeId) -> list[IntentRow]:
     rows = await connection.fetch(SQL["list_open_intents"], practice)
     return [msgspec.convert(dict(row), IntentRow) for row in rows]
+
+
+async def open_in_slot(
+    connection: Connection, practice: PracticeId, keys: Iterable[PatientKey], slot: str
+) -> list[PatientKey]:
+    """Those of these patients that have an open intent in this slot."""
+    rows = await connection.fetch(SQL["open_in_slot"], practice, sorted(keys), slot)
+    return [PatientKey(row["patient_key"]) for row in rows]
 
 
 async def waiting_patients(connection: Connection, practice: PracticeId, code: str | None = None) -> list[PatientKey]:

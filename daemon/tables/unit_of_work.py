@@ -27,7 +27,7 @@ from events.ids import (
 from events.keyed import hashed
 from events.merges import BillingLinkMoved
 from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WaitingCleared, WentLive
-from events.slots import set_aside_in
+from events.slots import CHART_SLOT, set_aside_in
 from events.store import Transaction
 from events.topics import Change, Checkpoint, Note, aside_of, row_of
 from events.writes import BillingChartWritten, System
@@ -127,6 +127,7 @@ class StoredProjections:
         people = {one: _person(state.patients[one]) for one in sorted(keys)}
         theirs: dict[PatientKey, tuple[int, ...]] = {}
         ours: dict[PatientKey, tuple[int, ...]] = {}
+        created: dict[PatientKey, tuple[int, ...]] = {}
         for system, other in ((System.EHR, System.BILLING), (System.BILLING, System.EHR)):
             asking: dict[str, Normal] = {
                 key: one for key, one in people.items() if is_billing_key(key) is (system is System.BILLING)
@@ -141,23 +142,44 @@ class StoredProjections:
             for key, each in alike.items():
                 near = {chart for one in each for chart in beside.get(str(one), ())}
                 ours[PatientKey(key)] = tuple(sorted(near - {number_of(PatientKey(key))}))
+            created |= await self._being_created(tx, state, system, asking)
         compared = charts_in(state.patients.values()).values()
         state.frequencies = await self._matching.frequencies(tx.connection, people.values(), compared, among=True)
         for key in people:
-            state.alike[key] = Alike(theirs=theirs.get(key, ()), ours=ours.get(key, ()))
+            state.alike[key] = Alike(theirs=theirs.get(key, ()), ours=ours.get(key, ()), created=created.get(key, ()))
+
+    async def _being_created(
+        self, tx: Transaction, state: PracticeState, system: System, people: Mapping[str, Normal]
+    ) -> dict[PatientKey, tuple[int, ...]]:
+        """The charts of `system`, which is these people's own, that share keys with them and for which a counterpart may be being created.
+
+        Their patients are loaded. All others are linked, wait, or come later and find these.
+        """
+        found = await self._matching.sharing(tx.connection, system, people, self._changed(state))
+        keys = {chart: _key_of(chart, state, system) for each in found.values() for chart in each}
+        unknown = {key for key in keys.values() if key not in state.patients}
+        await self._load_keys(tx, state, await still_open.open_in_slot(tx.connection, self.practice, unknown, CHART_SLOT))
+        return {
+            PatientKey(name): tuple(one for one in charts if keys[one] in state.patients and keys[one] != name)
+            for name, charts in found.items()
+        }
 
     async def _sharing(
         self, tx: Transaction, state: PracticeState, system: System, people: Mapping[str, Normal]
     ) -> dict[str, tuple[int, ...]]:
         """The charts of `system` that share keys with these people; their patients are loaded."""
-        beside = [state.patients[key] for key in state.changed if key in state.patients]
-        found = await self._matching.sharing(tx.connection, system, people, beside)
+        found = await self._matching.sharing(tx.connection, system, people, self._changed(state))
         charts = {chart for each in found.values() for chart in each}
         if system is System.EHR:
             await self._load(tx, state, {EhrChartId(one) for one in charts}, set())
         else:
             await self._load(tx, state, set(), {BillingPatientId(one) for one in charts})
         return found
+
+    @staticmethod
+    def _changed(state: PracticeState) -> list[Patient]:
+        """The patients that are not in the tables as they are by now."""
+        return [state.patients[key] for key in state.changed if key in state.patients]
 
     async def _load(
         self, tx: Transaction, state: PracticeState, charts: set[EhrChartId], patients: set[BillingPatientId]
@@ -255,12 +277,15 @@ def _person(patient: Patient) -> Normal:
     return one
 
 
+def _key_of(chart: int, state: PracticeState, system: System) -> PatientKey:
+    return state.key_of(EhrChartId(chart), None) if system is System.EHR else state.key_of(None, BillingPatientId(chart))
+
+
 def _alike(one: Normal, charts: Iterable[int], state: PracticeState, system: System) -> dict[int, Normal]:
     """Those of the charts that look like `one`, by id, each with its person."""
-    ehr = system is System.EHR
     found: dict[int, Normal] = {}
     for chart in charts:
-        key = state.key_of(EhrChartId(chart), None) if ehr else state.key_of(None, BillingPatientId(chart))
+        key = _key_of(chart, state, system)
         other = charts_in([state.patients[key]]).get((system, chart)) if key in state.patients else None
         if other is not None and pair_of(one, other, state.frequencies) is not None:
             found[chart] = other

@@ -10,6 +10,10 @@ DELETE FROM chartwire.dependency WHERE practice = $1 AND patient_key = ANY($3::t
 -- All open intents.
 SELECT patient_key, slot, intent, system, state, since FROM chartwire.open_intent WHERE practice = $1
 
+-- name: open_in_slot
+-- Those of these patients that have an open intent in this slot.
+SELECT patient_key FROM chartwire.open_intent WHERE practice = $1 AND patient_key = ANY($2::text[]) AND slot = $3
+
 -- name: save_open_intents
 -- New open intents.
 INSERT INTO chartwire.open_intent (practice, patient_key, slot, intent, system, state, since)

@@ -14,7 +14,7 @@ from events.codes import WaitCode
 from events.ids import BillingPatientId, EhrChartId, PatientKey, is_billing_key, number_of
 from events.records import BillingChart, EhrChart
 from events.slots import CHART_SLOT
-from events.writes import Candidate, CreateBillingChart, CreateEhrChart, Likeness, SearchEhr
+from events.writes import Candidate, CreateBillingChart, CreateEhrChart, Likeness, SearchEhr, System
 from projections.matching import (
     Decision,
     Frequencies,
@@ -31,7 +31,8 @@ from projections.matching import (
 )
 from projections.rules.holds import is_kept_out, kept_out
 from projections.rules.people import candidate, chart_in, charts_of, normal_of, person_of
-from projections.state.open_intents import UNDER_WAY
+from projections.state.directory import pair_key
+from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.patient import Patient, is_barred
 from projections.state.state import Alike, PracticeState
 
@@ -205,6 +206,37 @@ def _patient_of(id_: int, state: PracticeState, ehr: bool) -> Patient | None:
 
 def _key_of(id_: int, state: PracticeState, ehr: bool) -> PatientKey:
     return state.key_of(EhrChartId(id_), None) if ehr else state.key_of(None, BillingPatientId(id_))
+
+
+def being_created(patient: Patient, state: PracticeState) -> PatientKey | None:
+    """A chart of the same system that looks like this unlinked one, and for which a counterpart is being created.
+
+    Created at once, the two were two pairs of one person; once that one is linked, somebody is asked (`is_again`).
+    """
+    mine, ehr = _searched_for(patient), not patient.in_billing
+    if mine is None or _is_created_for(patient):
+        return None
+    for one in state.alike.get(patient.key, NOBODY).created:
+        other = _patient_of(one, state, ehr)
+        chart = chart_in(other, ehr=ehr)
+        if other is None or chart is None or not _is_created_for(other):
+            continue
+        if pair_key(System.EHR if ehr else System.BILLING, number_of(patient.key), one) in state.directory.told_apart:
+            continue
+        pair = pair_of(mine, normal_of(person_of(chart)), state.frequencies)
+        if pair is not None and (is_again(pair) or is_renamed(pair)):
+            return other.key
+    return None
+
+
+def _is_created_for(patient: Patient) -> bool:
+    """Whether a counterpart of an unlinked chart is asked for and not refused, or there and about to be linked."""
+    if patient.link is not None or patient.held is not None:
+        return False
+    match patient.intents.get(CHART_SLOT):
+        case OpenIntent(write=CreateEhrChart() | CreateBillingChart(), state=state) if state != "refused":
+            return True
+    return patient.created is not None and not is_barred(patient, patient.created, patient.in_billing)
 
 
 def named(key: PatientKey) -> str:

@@ -20,12 +20,13 @@ from events.schema import (
     Body,
     ChartLinked,
     IntentAttempted,
+    IntentRefused,
     IntentRequested,
     IntentSucceeded,
     Origin,
 )
 from events.store import Store
-from events.writes import AnyResult, CreateBillingChart, CreateEhrChart, Searched
+from events.writes import AnyResult, BillingChartWritten, CreateBillingChart, CreateEhrChart, EhrChartWritten, Searched
 from projections.state.open_intents import OpenIntent
 from tests.conftest import PRACTICE
 from tests.integration.recorder_driver import POLICY, RecorderDriver, billing, ehr, opened
@@ -124,6 +125,45 @@ async def test_c1_two_registrations_within_a_minute_never_end_as_two_pairs(
     assert await links(store) == set()
     assert await chart_wait(desk, "E:101") == "candidates"
     assert "chart" not in (await desk.patient(PatientKey("E:101"))).intents
+
+
+@pytest.mark.parametrize("attempted", [False, True])
+@pytest.mark.parametrize("side", ["ehr", "billing"])
+async def test_c1_two_charts_of_one_person_come_at_once_and_one_pair_is_made_of_them(
+    store: Store, keyring: Keyring, side: str, attempted: bool
+) -> None:
+    """As after hours in which a system was away: both are searched for, and nobody is found."""
+    desk = await opened(store, keyring)
+    make, first, second = (ehr, "E:101", "E:103") if side == "ehr" else (billing, "K:901", "K:903")
+    await desk.see(make(int(first[2:])), make(int(second[2:]), last_name="Lovelace Jr"))
+    await answer(desk, first, Searched())
+    if attempted:
+        await attempt(desk, first)
+    await answer(desk, second, Searched())
+    assert await chart_wait(desk, second) == "candidates-elsewhere"
+    assert "chart" not in (await desk.patient(PatientKey(second))).intents
+    here, there = ehr(777).chart, billing(777).chart
+    made = (
+        EhrChartWritten(chart=here, read_at=desk.now)
+        if side == "billing"
+        else BillingChartWritten(chart=there, read_at=desk.now)
+    )
+    await answer(desk, first, made)
+    assert await links(store) == {(101, 777) if side == "ehr" else (777, 901)}
+    assert await chart_wait(desk, second) == "candidates", "somebody is asked"
+    await desk.sound()
+
+
+async def test_c1_who_waits_for_a_creation_that_is_refused_is_created_himself(store: Store, keyring: Keyring) -> None:
+    desk = await opened(store, keyring)
+    await desk.see(ehr(101), ehr(103))
+    await answer(desk, "E:101", Searched())
+    await answer(desk, "E:103", Searched())
+    assert await chart_wait(desk, "E:103") == "candidates-elsewhere"
+    open_ = (await desk.patient(PatientKey("E:101"))).intents["chart"]
+    await attempt(desk, "E:101")
+    await record(desk, "E:101", IntentRefused(intent=open_.intent, slot="chart", attempt=1, code="refused"), open_)
+    assert isinstance((await desk.patient(PatientKey("E:103"))).intents["chart"].write, CreateBillingChart)
 
 
 async def test_two_charts_of_one_system_that_look_alike_wait_though_only_one_was_searched_for(

@@ -246,6 +246,12 @@ def list_open_intents(at: Statement, practice: str) -> Answer:
 
 
 @answers
+def open_in_slot(at: Statement, practice: str, keys: Sequence[str], slot: str) -> Answer:
+    rows = [row for row in at.rows("open_intent", practice) if row["patient_key"] in keys and row["slot"] == slot]
+    return only(rows, "patient_key")
+
+
+@answers
 def save_waiting(at: Statement, practice: str, *columns: Sequence[Any]) -> None:
     for key, slot, code, since in zip(*columns, strict=True):
         at.insert("waiting", practice=practice, patient_key=key, slot=slot, code=code, since=since)

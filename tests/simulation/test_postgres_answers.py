@@ -105,6 +105,7 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: tables.links(db, practice),
         lambda db, ring: still_open.replace_open(db, practice, open_, NOW),
         lambda db, ring: unordered(still_open.list_open_intents(db, practice)),
+        lambda db, ring: unordered(still_open.open_in_slot(db, practice, keys, "chart")),
         lambda db, ring: unordered(still_open.waiting_patients(db, practice, code)),
         lambda db, ring: still_open.mark_for_revisit(db, practice, depends, today),
         lambda db, ring: still_open.patients_to_revisit(db, practice, today, most),
