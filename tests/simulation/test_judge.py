@@ -114,6 +114,19 @@ def test_a_link_by_matching_of_one_person_is_none_of_his() -> None:
     assert desk.said == []
 
 
+def test_what_was_edited_before_somebody_marries_stays_edited() -> None:
+    desk = Desk()
+    number = desk.truth.new(PRACTICE, ADA)
+    married, edited = desk.patient(number), desk.patient(number)
+    people = desk.clinic.billing.people
+    people.edit_patient(edited, dob=date(1950, 1, 2))
+    for one in (married, edited):
+        people.edit_patient(one, last_name="Quill")
+        desk.truth.renamed(number, ADA | {"last_name": "Quill"}, ("kareo", one))
+    assert desk.truth.is_as_registered(("kareo", married))
+    assert not desk.truth.is_as_registered(("kareo", edited)), "another birth date, still"
+
+
 @pytest.mark.parametrize(("known", "edited", "told"), [(True, False, 1), (False, False, 0), (True, True, 0)])
 def test_a_patient_made_for_somebody_who_was_known_there_is_told(known: bool, edited: bool, told: int) -> None:
     desk = Desk()

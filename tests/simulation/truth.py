@@ -13,7 +13,6 @@ from typing import Any
 from daemon.sandbox.clinic import Clinic, Office
 
 Chart = tuple[str, int]
-TELLING = ("first_name", "last_name", "birth_date", "mobile")
 
 
 class Truth:
@@ -59,11 +58,12 @@ class Truth:
         """This deed registers somebody who is known."""
         self._meant = number
 
-    def renamed(self, number: int, one: dict[str, Any]) -> None:
-        """Somebody is called otherwise; who registers them again knows it."""
+    def renamed(self, number: int, one: dict[str, Any], chart: Chart) -> None:
+        """Somebody is called otherwise, as this chart says now; who registers them again knows it. What else was edited, stays so."""
         self._people[number] = self._people[number][0], one
-        for chart in [chart for chart, of in self._of.items() if of == number]:
-            self._held[chart] = self._told(chart)
+        (first, _, *held), told = self._held[chart], self._told(chart)
+        if (first, *held) == (told[0], *told[2:]):
+            self._held[chart] = told
 
     def people(self, practice: str) -> list[tuple[int, dict[str, Any]]]:
         """Those who can be registered again, with what they say about themselves."""

@@ -91,7 +91,7 @@ class Doubles(Charts):
             self._ehr.edit_patient(chart, last_name=name)
         else:
             self._billing.edit_patient(chart, last_name=name)
-        self._truth.renamed(number, {**one, "last_name": name})
+        self._truth.renamed(number, {**one, "last_name": name}, (system, chart))
 
     def _merges(self, office: Office, pick: random.Random, system: str) -> None:
         doubled: list[list[Chart]] = []
