@@ -51,14 +51,13 @@ from events.schema import (
     PairBarred,
     RevisitDue,
     WaitingCleared,
-    WaitingRaised,
 )
-from events.slots import CHART_SLOT, SlotKind, is_slot
+from events.slots import SlotKind, is_slot
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.leaving import as_recorded, to_read_again
 from projections.deciding.repair import answer
 from projections.deciding.replies import Redriven
-from projections.rules.counterparts import gave_up_asking, named, needs_look
+from projections.rules.counterparts import gave_up, named, needs_look
 from projections.rules.links import holder, references
 from projections.rules.wants import Moment
 from projections.state.directory import Directory
@@ -207,10 +206,8 @@ class Batch:
                 self.relinked.add(event.patient)
                 self.unlinked.add(body.billing)
                 self.dependencies |= {f"chart:{body.ehr}", f"patient:{body.billing}"}
-        elif isinstance(body, WaitingCleared | WaitingRaised) and gave_up_asking(before, after):
+        elif gave_up(body, before, after):
             self.dependencies.add(named(after.key))
-        elif isinstance(body, IntentRefused | IntentSuperseded) and body.slot == CHART_SLOT:
-            self.dependencies.add(named(after.key))  # who looks like it waited for what was to be created (`being_created`)
         elif isinstance(body, BillObserved):
             if before is None or str(body.bill.id) not in before.bills:
                 self.dependencies.add(f"bill:{body.bill.id}")

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from events.codes import WaitCode
 from events.ids import BillingPatientId, EhrChartId, PatientKey, is_billing_key, number_of
 from events.records import BillingChart, EhrChart
+from events.schema import Body, IntentRefused, IntentSuperseded, WaitingCleared, WaitingRaised
 from events.slots import CHART_SLOT
 from events.writes import Candidate, CreateBillingChart, CreateEhrChart, Likeness, SearchEhr, System
 from projections.matching import (
@@ -257,8 +258,15 @@ def _asks_about(other: Patient | None, name: str) -> bool:
     return item is not None and item.code == WaitCode.CANDIDATES and name in item.depends_on
 
 
-def gave_up_asking(before: Patient | None, after: Patient) -> bool:
-    """Whether an item that others were decided with is no longer what it was: they have to be looked at again."""
+def gave_up(body: Body, before: Patient | None, after: Patient) -> bool:
+    """Whether others have to be looked at again that wait for this patient: what they were decided with is no longer what it was.
+
+    That is an item, or a creation (`being_created`).
+    """
+    if isinstance(body, IntentRefused | IntentSuperseded):
+        return body.slot == CHART_SLOT
+    if not isinstance(body, WaitingCleared | WaitingRaised):
+        return False
     known = None if before is None else before.waiting.get(CHART_SLOT)
     if known is None or known.code != WaitCode.CANDIDATES or after.link is not None:
         return False

@@ -104,9 +104,7 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: tables.replace_links(db, practice, list(zip(charts, patients, strict=True))),
         lambda db, ring: tables.links(db, practice),
         lambda db, ring: still_open.replace_open(db, practice, open_, NOW),
-        lambda db, ring: unordered(still_open.list_open_intents(db, practice)),
-        lambda db, ring: unordered(still_open.open_in_slot(db, practice, keys, "chart")),
-        lambda db, ring: unordered(still_open.waiting_patients(db, practice, code)),
+        *of_open(practice, keys, code),
         lambda db, ring: still_open.mark_for_revisit(db, practice, depends, today),
         lambda db, ring: still_open.patients_to_revisit(db, practice, today, most),
         lambda db, ring: still_open.count_to_revisit(db, practice, today),
@@ -125,6 +123,16 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         *looking_on(practice, chance.choice(["biller", "operator"]), most),
     ]
     return chance.choice(steps)
+
+
+def of_open(
+    practice: PracticeId, keys: list[PatientKey], code: str | None
+) -> list[Callable[[Any, Keyring], Awaitable[Any]]]:
+    return [
+        lambda db, ring: unordered(still_open.list_open_intents(db, practice)),
+        lambda db, ring: unordered(still_open.open_in_slot(db, practice, keys, "chart")),
+        lambda db, ring: unordered(still_open.waiting_patients(db, practice, code)),
+    ]
 
 
 def of_days(

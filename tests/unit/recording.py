@@ -41,13 +41,11 @@ from events.schema import (
     Origin,
     PairBarred,
     RevisitDue,
-    WaitingCleared,
-    WaitingRaised,
 )
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.leaving import as_recorded
 from projections.deciding.repair import answer
-from projections.rules.counterparts import gave_up_asking, named
+from projections.rules.counterparts import gave_up, named
 from projections.rules.links import holder
 from projections.rules.wants import Moment
 from projections.state.maps import counterpart
@@ -179,7 +177,7 @@ class Recording:
             elif isinstance(body, ChartUnlinked | PairBarred):
                 touched[ehr_key(body.ehr)] = event
                 come |= {f"chart:{body.ehr}", f"patient:{body.billing}"}
-            elif isinstance(body, WaitingCleared | WaitingRaised) and gave_up_asking(known, self.state.patients[key]):
+            elif gave_up(body, known, self.state.patients[key]):
                 come.add(named(key))
             elif isinstance(body, BillObserved) and (known is None or str(body.bill.id) not in known.bills):
                 come.add(f"bill:{body.bill.id}")
