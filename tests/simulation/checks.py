@@ -331,7 +331,7 @@ class Checks:
             }
             bills = {int(slot) for slot in waiting if slot.isdigit()}
             wanted += witness.unbilled(self._clinic, known.office, bills)
-            wanted += self._misbilled(dict(links))
+            wanted += self._misbilled(dict(links), found)
             wanted += self._corrected_in_vain(known, found)
         return but_who(self.left_alone.of(known.office.id), wanted)
 
@@ -361,13 +361,16 @@ class Checks:
                         vain.append(f"bill {bill['id']} was corrected and waits as before")
         return vain
 
-    def _misbilled(self, links: dict[int, int]) -> list[str]:
-        """Encounters of somebody else than the bill's patient."""
+    def _misbilled(self, links: dict[int, int], audited: audit.Audit) -> list[str]:
+        """Encounters of somebody else than the bill's patient, unless an item says that they went to whom he was linked with before."""
         bills, found = self._clinic.ehr.bills, []
+        items = [one for each in audited.patients.values() for one in (*each.waiting.items(), *each.dismissed.items())]
+        told = {slot for slot, item in items if item.code == WaitCode.BILLED_TO_FORMER}
         for one in self._clinic.billing.encounters.values():
             chart = bills[int(one.batch_number)]["patient"]
             billing = links.get(chart, one.patient_id)
-            if one.patient_id != billing and not self._ledger.merged(chart, billing):
+            former = f"bill:{one.batch_number}" in told
+            if one.patient_id != billing and not former and not self._ledger.merged(chart, billing):
                 found.append(f"bill {one.batch_number} went to another patient")
         return found
 
