@@ -16,7 +16,7 @@ FEED = "feed"
 """The outward feed's position lies among the checkpoints under this name."""
 RULES = "rules"
 """The direction table that the practice was kept by lies there, too."""
-NO_SOURCES = (RULES, "policy reads")
+NO_SOURCES = (RULES, "policy reads", "policy hints")
 """Checkpoints that say nothing of how far a source has come: a connector's own lie there under names without a system."""
 SEALED = "sealed:"
 """What a stored signing key begins with when it is sealed; then the key's id, a colon, nonce and ciphertext in base64."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -14,7 +16,19 @@ from msgspec.structs import replace
 from daemon.sandbox.elation import ElationSandbox
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
-from daemon.vendors.elation.policy_reading import BUDGET, DAY, HOUR, KEPT_EVERY, LATER, OPERATION, PolicyBudget, PolicyReader
+from daemon.vendors.elation.policy_reading import (
+    BUDGET,
+    DAY,
+    HINTS,
+    HINTS_EVERY,
+    HOUR,
+    KEPT_EVERY,
+    LATER,
+    MOST_HINTS,
+    OPERATION,
+    PolicyBudget,
+    PolicyReader,
+)
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import ChangedMeanwhile
 from daemon.vendors.ports.intake import Intake
@@ -43,7 +57,7 @@ class Reading:
         self.charts = [str(number) for number in range(1, charts + 1)]
         self.seen: dict[tuple[str, str], Seen] = {}
         self.published: list[EhrPoliciesObserved] = []
-        self.kept: str | None = None
+        self.kept: dict[str, str] = {}
         self.budget = PolicyBudget(per_day, lambda: self.seconds)
         self.client: ElationClient
         self.reader: PolicyReader
@@ -68,15 +82,15 @@ class Reading:
             Passes("elation", PRACTICE),
             self.budget,
             known_charts=self._charts,
-            kept=self._budget_kept,
+            kept=self._kept,
             looks=(120.0, 900.0),
             round_seconds=3600.0,
             now=lambda: NOON + timedelta(seconds=self.seconds),
             clock=lambda: self.seconds,
         )
 
-    async def _budget_kept(self) -> str | None:
-        return self.kept
+    async def _kept(self, source: str) -> str | None:
+        return self.kept.get(source)
 
     async def _charts(self) -> list[str]:
         return self.charts
@@ -84,8 +98,8 @@ class Reading:
     async def _publish(self, _practice: PracticeId, messages: Sequence[Message]) -> None:
         for message in messages:
             if isinstance(message, Checkpoint):
-                assert message.source == BUDGET
-                self.kept = message.value
+                assert message.source in (BUDGET, HINTS)
+                self.kept[message.source] = message.value
             if isinstance(message, Change) and message.event is not None:
                 assert isinstance(message.event.body, EhrPoliciesObserved)
                 self.published.append(message.event.body)
@@ -276,11 +290,63 @@ async def test_the_reader_keeps_the_budget_and_begins_with_it(reading: Reading) 
     chart = reading.ada()
     for _ in range(KEPT_EVERY):
         await reading.reader.read(chart)
-    assert reading.kept is not None
+    assert reading.kept[BUDGET]
     reading.budget = PolicyBudget(KEPT_EVERY, lambda: reading.seconds)
     await reading.start_reader()
     await reading.reader._restore()
     assert not reading.budget.allows()
+
+
+async def test_what_a_killed_worker_was_to_read_is_read_by_the_next(reading: Reading) -> None:
+    """A chart whose turn came while Elation was away, one that was saved, one that checks in: else each waits for a whole round."""
+    hinted, saved, arriving = (EhrChartId(number) for number in (7, 8, 9))
+    await reading.sandbox.stop()
+    reading.reader.soon(hinted)
+    for minutes in range(3):
+        reading.seconds = 60.0 * minutes
+        task = asyncio.create_task(reading.reader.run())
+        await asyncio.sleep(0.05)
+        reading.reader.soon(saved)
+        reading.reader.checked_in(arriving)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    reading.seconds += 60.0
+    await reading.reader._keep_hints()
+    await reading.start_reader()
+    await reading.reader._restore()
+    due = await reading.due()
+    assert {chart for _, chart in due} == {hinted, saved, arriving}
+    assert [round(at / 60) for at, chart in due if chart == arriving][-1] == 17
+    await reading.sandbox.start()
+
+
+async def test_hints_are_kept_as_they_come_and_not_all_the_time(reading: Reading) -> None:
+    kept: list[str] = []
+
+    async def publish(_practice: PracticeId, messages: Sequence[Message]) -> None:
+        kept.extend(one.value for one in messages if isinstance(one, Checkpoint) and one.source == HINTS)
+
+    reading.reader._intake._publish = publish
+    reader = reading.reader
+    for second in range(60):
+        reading.seconds = float(second)
+        reader.soon(EhrChartId(second + 1))
+        if reader._is_to_keep():
+            await reader._keep_hints()
+    assert [len(one.split()) for one in kept] == [1, 16, 31, 46]
+    for number in range(3 * MOST_HINTS):
+        reader.soon(EhrChartId(number + 1))
+    reading.seconds += HINTS_EVERY
+    await reader._keep_hints()
+    assert len(kept[-1].split()) == MOST_HINTS
+
+
+@pytest.mark.parametrize("kept", ["7", "7@", "@7", "7@x", "x@7", "7@-1", "\u0667@7", "7@9999999999999", "-7@1"])
+async def test_what_cannot_be_a_hint_is_none(reading: Reading, kept: str) -> None:
+    reading.kept[HINTS] = kept
+    await reading.reader._restore()
+    assert await reading.due() == []
 
 
 # Writes where insurance goes both ways

@@ -13,7 +13,7 @@ from daemon.vendors.elation.connector import RESOURCES, ElationConnector
 from daemon.vendors.elation.delivery import ElationDelivery
 from daemon.vendors.elation.examination import ElationExamination
 from daemon.vendors.elation.held import ElationHeld
-from daemon.vendors.elation.policy_reading import BUDGET, PolicyBudget, PolicyReader
+from daemon.vendors.elation.policy_reading import PolicyBudget, PolicyReader
 from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import CredentialsRefused, VendorError
@@ -143,7 +143,7 @@ def _policy_reader(
         passes,
         budget,
         known_charts=_known_charts(side),
-        kept=lambda: side.memory.watermark(BUDGET),
+        kept=side.memory.watermark,
         looks=section.policy_looks,
         round_seconds=section.policy_round_seconds,
         now=means.now,

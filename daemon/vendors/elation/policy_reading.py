@@ -42,7 +42,14 @@ LATER = 60.0
 """Seconds after which a chart that could not be had is read again, at least."""
 KEPT_EVERY = 25
 """Readings after which the budget is kept: so many are forgotten at most where a worker is killed."""
+HINTS = "policy hints"
+"""The checkpoint for the charts that something hints at, or that could not be had: whoever goes on after a worker reads them."""
+MOST_HINTS = 500
+"""So many are kept, those due first; after a restart the others wait for the round."""
+HINTS_EVERY = 15.0
+"""Seconds from one time that hints are kept to the next, at least: those that came since are forgotten where a worker is killed."""
 _HOUR = re.compile(r"(\d{1,9}):(\d{1,7})", re.ASCII)
+_HINT = re.compile(r"(\d{1,18})@(\d{1,12})", re.ASCII)
 
 
 class PolicyBudget:
@@ -88,7 +95,7 @@ class PolicyBudget:
 
 class PolicyReader:
     """Reads policies of one practice's charts. `looks` are the seconds after a check-in at which they are read, `round_seconds` how
-    long a round takes at least; `kept` gives what an owner before has kept of the budget."""
+    long a round takes at least; `kept` gives what an owner before has kept, by checkpoint: of the budget, and of the hints."""
 
     def __init__(
         self,
@@ -98,7 +105,7 @@ class PolicyReader:
         budget: PolicyBudget,
         *,
         known_charts: Callable[[], Awaitable[list[str]]],
-        kept: Callable[[], Awaitable[str | None]],
+        kept: Callable[[str], Awaitable[str | None]],
         looks: Sequence[float],
         round_seconds: float,
         now: Callable[[], datetime],
@@ -120,6 +127,8 @@ class PolicyReader:
         self._round: list[EhrChartId] = []
         self._next = self._pace = 0.0
         self._failures = 0
+        self._hints = ""
+        self._hints_kept = float("-inf")
 
     def soon(self, chart: EhrChartId) -> None:
         """Something hints that the chart's policies have changed, or they were never read."""
@@ -134,14 +143,18 @@ class PolicyReader:
         self._woken.set()
 
     async def run(self) -> None:
-        """Read until cancelled, and go on from the budget that was kept."""
+        """Read until cancelled, and go on from what was kept of the budget and of the hints."""
         await self._passes.until_done("policy budget", self._restore)
         while True:
             self._woken.clear()
+            if self._is_to_keep():
+                await self._passes.until_done(HINTS, self._keep_hints)
             chart, pause = await self._due()
             if chart is not None:
                 await self._read_one(chart)
                 continue
+            if self._hinted() != self._hints:
+                pause = min(pause, HINTS_EVERY)
             try:
                 async with asyncio.timeout(pause):
                     await self._woken.wait()
@@ -162,7 +175,28 @@ class PolicyReader:
             await self._passes.wait(failed.pause)
 
     async def _restore(self) -> None:
-        self._budget.restore(await self._kept() or "", self._now())
+        self._budget.restore(await self._kept(BUDGET) or "", self._now())
+        now = self._now().timestamp()
+        for one in map(_HINT.fullmatch, (await self._kept(HINTS) or "").split()):
+            if one is not None:
+                pause = min(max(0.0, int(one[2]) - now), DAY)
+                heapq.heappush(self._later, (self._clock() + pause, EhrChartId(int(one[1]))))
+
+    def _hinted(self) -> str:
+        """The charts that something hints at, or that could not be had, and when each is due; as text, the first ones first."""
+        began = self._now().timestamp() - self._clock()
+        later = sorted((round(began + due), chart) for due, chart in self._later)
+        soon = [(0, chart) for chart in self._urgent]
+        return " ".join(f"{chart}@{due}" for due, chart in [*soon, *later][:MOST_HINTS])
+
+    def _is_to_keep(self) -> bool:
+        return self._clock() >= self._hints_kept + HINTS_EVERY and self._hinted() != self._hints
+
+    async def _keep_hints(self) -> None:
+        """Nobody waits for it to be recorded."""
+        hints = self._hinted()
+        await self._intake.checkpoint(HINTS, hints, within=0.0)
+        self._hints, self._hints_kept = hints, self._clock()
 
     async def _keep(self) -> None:
         """Now and then what was spent is kept. Nobody waits for that to be recorded."""
