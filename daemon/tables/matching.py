@@ -217,13 +217,18 @@ class MatchTables(FilledTable):
             await in_batches(connection, query, self.practice, rows)
 
     async def sharing(
-        self, connection: Connection, system: System, people: Mapping[str, Normal], beside: Iterable[Patient] = ()
+        self,
+        connection: Connection,
+        system: System,
+        people: Mapping[str, Normal],
+        beside: Iterable[Patient] = (),
+        most: int = NEAREST,
     ) -> dict[str, tuple[int, ...]]:
-        """The charts of `system` that share keys with each of `people`: the nearest, by id.
+        """The charts of `system` that share keys with each of `people`: the nearest, so many at `most`, by id.
 
         `beside` are patients that changed in this transaction and are not in the tables yet.
         """
-        return await self._shared(connection, await self.ensure(connection), system, people, beside)
+        return await self._shared(connection, await self.ensure(connection), system, people, beside, most)
 
     async def sharing_so_far(
         self, connection: Connection, system: System, people: Mapping[str, Normal]
@@ -242,6 +247,7 @@ class MatchTables(FilledTable):
         system: System,
         people: Mapping[str, Normal],
         beside: Iterable[Patient],
+        most: int = NEAREST,
     ) -> dict[str, tuple[int, ...]]:
         wanted = {name: hashes.keys(one) for name, one in people.items()}
         keys = sorted({key for each in wanted.values() for key in each})
@@ -252,7 +258,7 @@ class MatchTables(FilledTable):
             if side is system:
                 for key in hashes.keys(one):
                     by_key[key].add(chart)
-        return {name: nearest([by_key[key] for key in each]) for name, each in wanted.items()}
+        return {name: nearest([by_key[key] for key in each], most) for name, each in wanted.items()}
 
     async def search_so_far(
         self,
@@ -314,7 +320,7 @@ class MatchTables(FilledTable):
             counted[asked[row["value"]]].append(row["charts"])
 
 
-def nearest(by_key: Iterable[Collection[int]]) -> tuple[int, ...]:
+def nearest(by_key: Iterable[Collection[int]], most: int = NEAREST) -> tuple[int, ...]:
     """The charts that share the most, given those of each key, by id."""
     shared: Counter[int] = Counter()
     for charts in by_key:
@@ -322,7 +328,7 @@ def nearest(by_key: Iterable[Collection[int]]) -> tuple[int, ...]:
             weight = WHOLE // len(charts)
             for chart in charts:
                 shared[chart] += weight
-    return tuple(sorted(nsmallest(NEAREST, shared, key=lambda chart: (-shared[chart], chart))))
+    return tuple(sorted(nsmallest(most, shared, key=lambda chart: (-shared[chart], chart))))
 
 
 def _may_be(mine: Normal, other: Person, known: Frequencies) -> Normal | None:

@@ -38,6 +38,9 @@ from projections.state.directory import Directory, decode_directory, encode_dire
 from projections.state.patient import Patient, decode_patient
 from projections.state.state import Alike, PracticeState
 
+ITSELF_AND_TWINS = 4
+"""Charts of its own system that are compared with one that is to be created: who is entered twice shares nearly everything."""
+
 
 class StoredProjections:
     """The directory is kept from one transaction to the next: tell what was committed with `keep`, or `forget` it."""
@@ -155,7 +158,7 @@ class StoredProjections:
 
         Their patients are loaded. All others are linked, wait, or come later and find these.
         """
-        found = await self._matching.sharing(tx.connection, system, people, self._changed(state))
+        found = await self._matching.sharing(tx.connection, system, people, self._changed(state), ITSELF_AND_TWINS)
         keys = {chart: _key_of(chart, state, system) for each in found.values() for chart in each}
         unknown = {key for key in keys.values() if key not in state.patients}
         await self._load_keys(tx, state, await still_open.open_in_slot(tx.connection, self.practice, unknown, CHART_SLOT))
