@@ -175,7 +175,8 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
         ):
             why = _rivalled(one, sides, certain) if one.free else None
             done.append(_decision(one, MatchVerdict.CANDIDATE, *([why] if why else [])))
-    again = [one for one in known.values() if sum(chart in certain for chart in _charts(one)) == 1 and _is_moved_again(one)]
+    half = [one for one in known.values() if sum(chart in certain for chart in _charts(one)) == 1]
+    again = [one for one in half if _is_moved_again(one) or is_renamed(one)]
     done += [_decision(one, MatchVerdict.CANDIDATE, Veto.LINKED) for one in again]
     return tuple(sorted(done, key=lambda one: (one.verdict, one.left, one.right)))
 

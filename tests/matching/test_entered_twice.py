@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
-from projections.matching.deciding import Pair, is_again, is_renamed, pair_of, twice
+from projections.matching.deciding import MatchVerdict, Pair, decide, is_again, is_renamed, pair_of, twice
 from projections.matching.frequencies import Frequencies
 from projections.matching.normal import Normal, normalize
 from projections.matching.person import Person
+from projections.matching.vetoes import Veto
 
 OTHERS = [
     normalize(
@@ -110,3 +112,15 @@ def test_a_jr_is_another_than_the_sr_and_than_a_parent() -> None:
     for one, other in ((here, there), (son, senior)):
         pair = pair_of(one, other, frequencies)
         assert pair is None or not is_again(pair)
+
+
+def test_who_is_called_otherwise_is_asked_about_where_another_chart_is_the_certain_counterpart() -> None:
+    """Nobody has linked those two yet: the third chart would else be taken for somebody new, and created."""
+    same, married = replace(THERE, id="2"), replace(THERE, id="3", first_name="Eisenhart", last_name="Helena")
+    left, right = [normalize(same), normalize(married), *OTHERS], [normalize(THERE), *OTHERS]
+    frequencies = Frequencies.of(left, right)
+    found = [pair for one in left[:2] if (pair := pair_of(one, right[0], frequencies)) is not None]
+    decided = {one.left: one for one in decide(found)}
+    assert decided["2"].verdict is MatchVerdict.CERTAIN
+    assert decided["3"].verdict is MatchVerdict.CANDIDATE
+    assert Veto.LINKED in decided["3"].vetoes
