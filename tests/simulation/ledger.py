@@ -162,9 +162,12 @@ class Ledger:
         counting = edits[-1:] if self._one_after_another(ehr, billing, name, edits) else edits
         sent = self._sent[ehr, billing, name]
         ours = any(other.value == one.value and abs(other.at - one.at) <= BLIND for one in counting for other in sent)
-        if edits and not ours and value not in {one.value for one in counting}:
-            return [f"{name} does not end as people left it"]
         shown = self._shown(ehr, billing, name)
+        told = (
+            bool(edits) and shown is not None and shown > edits[-1].at
+        )  # what came from whom it was linked with before may win
+        if edits and not ours and not told and value not in {one.value for one in counting}:
+            return [f"{name} does not end as people left it"]
         met = sorted((*self._agreed[ehr, billing, name], *self._met[ehr, billing, name]), key=lambda one: one.at)
         for one in edits:
             base = next((other.value for other in reversed(met) if other.at < one.at), None)
