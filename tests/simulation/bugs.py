@@ -26,7 +26,7 @@ from events.records import BillingChart, Phone
 from events.store import Fenced
 from events.topics import Change
 from events.writes import MarkBillError, Resource
-from projections.deciding import batch, intents
+from projections.deciding import batch, intents, unlinked
 from projections.deciding import settle as wants
 from projections.rules import appointments, bills, demographics, holds
 from projections.rules.fields import PHONE_KINDS, Beside, with_phones
@@ -77,6 +77,11 @@ async def _not_one_bad(_connector: object, resource: str, bad_rows: Sequence[Any
         raise Malformed(resource, bad_rows[0].path)
 
 
+def _cleared_by_any(found: batch.Batch, slots: tuple[str, ...], *_read_at: object) -> None:
+    """As `Batch._understood`, whenever the record was read."""
+    REALLY_UNDERSTOOD(found, slots)
+
+
 def _passed_over(record: Any, _error: Exception, *, quiet: bool) -> Change:
     return Change(practice=PracticeId(record.key.decode()))
 
@@ -86,6 +91,7 @@ async def _nothing_found(_bookings: object, _write: object, _found: object) -> N
 
 
 _members = bookings.updated_members
+REALLY_UNDERSTOOD = batch.Batch._understood
 
 
 def _notes_as_told(there: Any, write: Any) -> dict[str, object]:
@@ -135,6 +141,8 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
     "who is let in is not read again": lambda: [patch.object(batch, "to_read_again", lambda *_arguments: [])],
     "creations do not look first": lambda: [patch.object(recovery, "looks_first", lambda *_arguments: False)],
     "a late error buries the correction": lambda: [patch.object(bills, "MarkBillError", _of_any_content)],
+    "one person's charts are created at once": lambda: [patch.object(unlinked, "being_created", lambda *_arguments: None)],
+    "an older reading clears what was set aside": lambda: [patch.object(batch.Batch, "_understood", _cleared_by_any)],
     "old names ride along": lambda: [patch.object(writer, "_names", _first_known())],
 }
 

@@ -25,10 +25,15 @@ FOUND_BY = {
     "the desk's notes are written over": {"I6"},
     "what moved away stays booked": {"I3"},
     "a late error buries the correction": {"I6"},
+    "one person's charts are created at once": {"I3"},
+    "an older reading clears what was set aside": {"I4"},
 }
-PLANS = dict.fromkeys(
-    ("the token is not looked for", "the desk's notes are written over", "what moved away stays booked"), "booking"
-)
+PLANS = {
+    "the token is not looked for": "booking",
+    "the desk's notes are written over": "booking",
+    "what moved away stays booked": "booking",
+    "one person's charts are created at once": "both ways",
+}
 """Bugs that only other days than those of the seeds can show."""
 ONLY_IN = {"appointments in any direction": lambda plan: any("appointment" in rules for rules in plan.settings.values())}
 """Days that cannot show a bug are not run with it."""
@@ -47,6 +52,8 @@ SOONEST = {
     "the desk's notes are written over": 1,
     "what moved away stays booked": 816,
     "a late error buries the correction": 1341,
+    "one person's charts are created at once": 140041,
+    "an older reading clears what was set aside": 130211,
 }
 """The day on which a bug was found last: it is tried first and alone, and all the others after it."""
 
