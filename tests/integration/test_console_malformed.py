@@ -27,7 +27,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 async def refused(at: Site) -> str:
-    (last,) = await access.last(at.console.store.pool, access.NOWHERE, most=1)
+    (last,) = await access.last(at.console.store.pool, PRACTICE, most=1)
     assert last.what == "refused"
     return last.detail
 

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from daemon.console.guard import BODY_BYTES, HEADERS
 from daemon.tables import access
+from tests.conftest import PRACTICE
 from tests.integration.visiting import Browser, Site, beside
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -52,8 +53,9 @@ class Wire:
         )
         return head.encode() + body
 
-    async def last(self) -> access.AccessRecord:
-        (found,) = await access.last(self.site.console.store.pool, access.NOWHERE, most=1)
+    async def last(self, practice: str = access.NOWHERE) -> access.AccessRecord:
+        """The last record of a practice's log, or of what was asked for outside of all of them."""
+        (found,) = await access.last(self.site.console.store.pool, practice, most=1)
         return found
 
 
@@ -126,7 +128,7 @@ async def test_a_form_that_does_not_come_is_refused_and_recorded(wire: Wire) -> 
     browser = await wire.site.of("operator")
     answer = await wire.say(wire.form(browser, "Content-Length: 500", b"token="))
     assert answer.startswith(b"HTTP/1.1 400")
-    last = await wire.last()
+    last = await wire.last(PRACTICE)
     assert (last.who, last.what, last.detail) == ("operator", "refused", "POST /p/{practice}/find: 400")
 
 
@@ -140,7 +142,7 @@ async def test_a_form_that_is_too_long_is_refused_and_recorded(wire: Wire, lengt
         body = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
     answer = await wire.say(wire.form(browser, length, body))
     assert answer.startswith(b"HTTP/1.1 413")
-    last = await wire.last()
+    last = await wire.last(PRACTICE)
     assert (last.who, last.what, last.detail) == ("operator", "refused", "POST /p/{practice}/find: 413")
 
 
