@@ -20,7 +20,8 @@ def test_no_invariant_is_violated(processes: ProcessPoolExecutor, seeds: tuple[i
 
 def test_insurance_both_ways_violates_none(processes: ProcessPoolExecutor) -> None:
     """A practice of the profile elation-led beside one of the other; `python -m tests.simulation --both-ways` for more."""
-    futures = [processes.submit(of_seed, seed, "", "both ways") for seed in range(1, 9)]
+    once_fell = (140041, 140259, 140465, 140831, 140875)
+    futures = [processes.submit(of_seed, seed, "", "both ways") for seed in (*range(1, 9), *once_fell)]
     fallen = [verdict for future in futures if not (verdict := future.result()).ok]
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
 
@@ -34,7 +35,8 @@ def test_bookings_switched_off_and_on_again_violate_none(processes: ProcessPoolE
 
 def test_a_practice_that_changes_its_profile_violates_none(processes: ProcessPoolExecutor) -> None:
     """It changes in the middle of the day, while workers are up, down or suspended; `--switching` for more."""
-    futures = [processes.submit(of_seed, seed, "", "switching") for seed in range(1, 9)]
+    once_fell = (150159, 150225)
+    futures = [processes.submit(of_seed, seed, "", "switching") for seed in (*range(1, 9), *once_fell)]
     fallen = [verdict for future in futures if not (verdict := future.result()).ok]
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
 
