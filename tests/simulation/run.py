@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from daemon.demo.rehearsal import PASSES
 from daemon.vendors.elation.calendar_reading import WHOLE_PASS
+from daemon.vendors.elation.connector import ElationConnector
 from daemon.vendors.kareo.connector import KareoConnector
 from events.commands import KeepOutRequested, MapGiveBackRequested, ReleaseRequested
 from events.ids import BillingPatientId
@@ -122,9 +123,16 @@ async def _let_go(world: World) -> None:
 
 
 async def _slow_round(world: World) -> None:
-    """The slow round of GetPatient comes by those whose policies no list shows whole; a lap of it takes a day."""
+    """The slow rounds come by: of Elation's policies, of which no event tells, which may take an hour, and of GetPatient for those
+    whose policies no list shows whole, which takes a day."""
     billing = world.clinic.billing
     for office in world.clinic.offices:
+        while (runtime := world.owner(office.id)) is None:
+            await asyncio.sleep(5.0)
+        ehr = runtime.connectors[System.EHR]
+        assert isinstance(ehr, ElationConnector)
+        if ehr.policies is not None:
+            await ehr.policies.read_known()
         for patient in [
             one.id for one in billing.patients.values() if one.practice_id == office.billing and not one.deleted
         ]:
