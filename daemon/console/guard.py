@@ -120,9 +120,8 @@ class RequestGuard:
             if request.method == "POST":
                 raise web.HTTPForbidden
             return ask.see("/second-factor")
-        if (
-            route.access.may is not None
-        ):  # before the form: one that is refused is in the log of the practice whose page it was for
+        if route.access.may is not None:
+            # before the form: one that is refused is in the log of the practice whose page it was for
             ask.config = ask.console.practice(request.match_info["practice"])
         if request.method == "POST":
             ask.form = await self._form(ask)

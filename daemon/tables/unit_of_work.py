@@ -159,7 +159,7 @@ class StoredProjections:
         Their patients are loaded. All others are linked, wait, or come later and find these.
         """
         found = await self._matching.sharing(tx.connection, system, people, self._changed(state), ITSELF_AND_TWINS)
-        keys = {chart: _key_of(chart, state, system) for each in found.values() for chart in each}
+        keys = {chart: state.key_in(chart, ehr=system is System.EHR) for each in found.values() for chart in each}
         unknown = {key for key in keys.values() if key not in state.patients}
         await self._load_keys(tx, state, await still_open.open_in_slot(tx.connection, self.practice, unknown, CHART_SLOT))
         return {
@@ -280,15 +280,11 @@ def _person(patient: Patient) -> Normal:
     return one
 
 
-def _key_of(chart: int, state: PracticeState, system: System) -> PatientKey:
-    return state.key_of(EhrChartId(chart), None) if system is System.EHR else state.key_of(None, BillingPatientId(chart))
-
-
 def _alike(one: Normal, charts: Iterable[int], state: PracticeState, system: System) -> dict[int, Normal]:
     """Those of the charts that look like `one`, by id, each with its person."""
     found: dict[int, Normal] = {}
     for chart in charts:
-        key = _key_of(chart, state, system)
+        key = state.key_in(chart, ehr=system is System.EHR)
         other = charts_in([state.patients[key]]).get((system, chart)) if key in state.patients else None
         if other is not None and pair_of(one, other, state.frequencies) is not None:
             found[chart] = other

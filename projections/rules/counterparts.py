@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from events.codes import WaitCode
-from events.ids import BillingPatientId, EhrChartId, PatientKey, is_billing_key, number_of
+from events.ids import PatientKey, is_billing_key, number_of
 from events.records import BillingChart, EhrChart
 from events.schema import Body, IntentRefused, IntentSuperseded, WaitingCleared, WaitingRaised
 from events.slots import CHART_SLOT
@@ -202,11 +202,7 @@ def _rivals(patient: Patient, free: dict[int, Pair], state: PracticeState, to_eh
 
 
 def _patient_of(id_: int, state: PracticeState, ehr: bool) -> Patient | None:
-    return state.patients.get(_key_of(id_, state, ehr))
-
-
-def _key_of(id_: int, state: PracticeState, ehr: bool) -> PatientKey:
-    return state.key_of(EhrChartId(id_), None) if ehr else state.key_of(None, BillingPatientId(id_))
+    return state.patients.get(state.key_in(id_, ehr=ehr))
 
 
 def being_created(patient: Patient, state: PracticeState) -> PatientKey | None:

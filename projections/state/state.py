@@ -61,6 +61,10 @@ class PracticeState:
             return self.charts.get(ehr, ehr_key(ehr))
         return PRACTICE
 
+    def key_in(self, id_: int, *, ehr: bool) -> PatientKey:
+        """The patient of a chart of one system, by its id there."""
+        return self.key_of(EhrChartId(id_), None) if ehr else self.key_of(None, BillingPatientId(id_))
+
     def apply(self, event: Event, sequence: int) -> None:
         """Fold one event, routed by its `patient`."""
         if not event.patient:

@@ -163,9 +163,8 @@ class Ledger:
         sent = self._sent[ehr, billing, name]
         ours = any(other.value == one.value and abs(other.at - one.at) <= BLIND for one in counting for other in sent)
         shown = self._shown(ehr, billing, name)
-        told = (
-            bool(edits) and shown is not None and shown > edits[-1].at
-        )  # what came from whom it was linked with before may win
+        # what came from whom it was linked with before may win where a conflict tells of it
+        told = bool(edits) and shown is not None and shown > edits[-1].at
         if edits and not ours and not told and value not in {one.value for one in counting}:
             return [f"{name} does not end as people left it"]
         met = sorted((*self._agreed[ehr, billing, name], *self._met[ehr, billing, name]), key=lambda one: one.at)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from daemon.demo.rehearsal import PASSES
+from daemon.runtime.practice import PracticeRuntime
 from daemon.vendors.elation.calendar_reading import WHOLE_PASS
 from daemon.vendors.elation.connector import ElationConnector
 from daemon.vendors.kareo.connector import KareoConnector
@@ -122,14 +123,19 @@ async def _let_go(world: World) -> None:
                 await asyncio.sleep(30.0)
 
 
+async def _owner(world: World, practice: str) -> PracticeRuntime:
+    """Whoever works for a practice, as soon as somebody does."""
+    while (runtime := world.owner(practice)) is None:
+        await asyncio.sleep(5.0)
+    return runtime
+
+
 async def _slow_round(world: World) -> None:
     """The slow rounds come by: of Elation's policies, of which no event tells, which may take an hour, and of GetPatient for those
     whose policies no list shows whole, which takes a day."""
     billing = world.clinic.billing
     for office in world.clinic.offices:
-        while (runtime := world.owner(office.id)) is None:
-            await asyncio.sleep(5.0)
-        ehr = runtime.connectors[System.EHR]
+        ehr = (await _owner(world, office.id)).connectors[System.EHR]
         assert isinstance(ehr, ElationConnector)
         if ehr.policies is not None:
             await ehr.policies.read_known()
@@ -138,9 +144,7 @@ async def _slow_round(world: World) -> None:
         ]:
             case = billing.state.primary_case(patient)
             if case is not None and len(billing.state.policies_of(case.id)) > LISTED_POLICIES:
-                while (runtime := world.owner(office.id)) is None:
-                    await asyncio.sleep(5.0)
-                connector = runtime.connectors[System.BILLING]
+                connector = (await _owner(world, office.id)).connectors[System.BILLING]
                 assert isinstance(connector, KareoConnector)
                 await connector.read_patient(BillingPatientId(patient))
 
@@ -181,8 +185,7 @@ def _idle(world: World, practice: str) -> bool:
 
 async def _go_round(world: World, practice: str) -> None:
     """Every pass of a practice ends twice on one owner: the second one began after now."""
-    while (runtime := world.owner(practice)) is None:
-        await asyncio.sleep(5.0)
+    runtime = await _owner(world, practice)
     connectors = runtime.connectors
     passes = [(source, name) for source, names in PASSES.items() for name in names]
     if getattr(connectors[System.EHR], "calendar", None) is not None:
