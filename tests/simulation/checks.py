@@ -213,7 +213,7 @@ class Checks:
             for one in body.conflicts:
                 if one.field == DIFFERENCES or one.field.startswith("policies."):
                     continue  # the ledger follows demographics
-                why = self._ledger.conflict(int(event.ehr or 0), int(event.billing or 0), one.field)
+                why = self._ledger.conflict(int(event.ehr or 0), int(event.billing or 0), one.field, (one.ehr, one.billing))
                 if why:
                     self.say("I6", f"{event.practice}: {one.field} is called a conflict, but {why}")
 

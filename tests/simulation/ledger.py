@@ -53,6 +53,7 @@ class Ledger:
         self._met: Agreed = defaultdict(list)
         self._sent: Agreed = defaultdict(list)
         self._conflicts: dict[tuple[int, int, str], datetime] = {}
+        self._told: Agreed = defaultdict(list)
         self._unknown: set[tuple[int, int, str]] = set()
 
     @contextmanager
@@ -83,9 +84,11 @@ class Ledger:
         for name, value in fields.items():
             self._met[ehr, billing, name].append(Entry(value, self._now()))
 
-    def conflict(self, ehr: int, billing: int, name: str) -> str:
-        """A conflict has been recorded. Why it is none, "" if it may be one: people had edited both sides, neither knowing of the other."""
+    def conflict(self, ehr: int, billing: int, name: str, values: Iterable[str]) -> str:
+        """A conflict of these values has been recorded. Why it is none, "" if it may be one: people had edited both sides, neither
+        knowing of the other."""
         self._conflicts[ehr, billing, name] = self._now()
+        self._told[ehr, billing, name] += [Entry(value, self._now()) for value in values]
         if self.merged(ehr, billing) or (ehr, billing, name) in self._unknown:
             return ""  # our own writing of a lost time is somebody's edit for all that is known
         edits = self._of_people(ehr, billing, name)
@@ -175,10 +178,20 @@ class Ledger:
                 blind
                 or one.value in (base, *(other.value for other in sent))
                 or any(other.value == one.value and other.at > one.at for other in met)
+                or self._is_told(ehr, billing, name, one)
             )
             if one.value not in ("", value) and not agreed and (shown is None or shown < one.at):
                 return [f"{name} was overwritten unseen"]
         return []
+
+    def _is_told(self, ehr: int, billing: int, name: str, edit: Entry) -> bool:
+        """Does a conflict tell of an edit's value that nothing of ours has replaced in between? Of A, B and A saved within a minute A alone
+        may have been read."""
+        sent = self._sent[ehr, billing, name]
+        return any(
+            one.value == edit.value and not any(one.at < other.at <= edit.at for other in sent)
+            for one in self._told[ehr, billing, name]
+        )
 
     def _shown(self, ehr: int, billing: int, name: str) -> datetime | None:
         """When a conflict of either was last recorded, with whomever it was linked then: people may have linked it with another since."""
