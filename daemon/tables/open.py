@@ -81,7 +81,7 @@ async def list_open_intents(connection: Connection, practice: PracticeId) -> lis
 async def open_in_slot(
     connection: Connection, practice: PracticeId, keys: Iterable[PatientKey], slot: str
 ) -> list[PatientKey]:
-    """Those of these patients that have an open intent in this slot."""
+    """Those of these patients that have an open intent in this slot, or an item that waits."""
     rows = await connection.fetch(SQL["open_in_slot"], practice, sorted(keys), slot)
     return [PatientKey(row["patient_key"]) for row in rows]
 

@@ -130,7 +130,7 @@ class StoredProjections:
         people = {one: _person(state.patients[one]) for one in sorted(keys)}
         theirs: dict[PatientKey, tuple[int, ...]] = {}
         ours: dict[PatientKey, tuple[int, ...]] = {}
-        created: dict[PatientKey, tuple[int, ...]] = {}
+        undecided: dict[PatientKey, tuple[int, ...]] = {}
         for system, other in ((System.EHR, System.BILLING), (System.BILLING, System.EHR)):
             asking: dict[str, Normal] = {
                 key: one for key, one in people.items() if is_billing_key(key) is (system is System.BILLING)
@@ -145,18 +145,17 @@ class StoredProjections:
             for key, each in alike.items():
                 near = {chart for one in each for chart in beside.get(str(one), ())}
                 ours[PatientKey(key)] = tuple(sorted(near - {number_of(PatientKey(key))}))
-            created |= await self._being_created(tx, state, system, asking)
+            undecided |= await self._undecided(tx, state, system, asking)
         compared = charts_in(state.patients.values()).values()
         state.frequencies = await self._matching.frequencies(tx.connection, people.values(), compared, among=True)
         for key in people:
-            state.alike[key] = Alike(theirs=theirs.get(key, ()), ours=ours.get(key, ()), created=created.get(key, ()))
+            state.alike[key] = Alike(theirs=theirs.get(key, ()), ours=ours.get(key, ()), undecided=undecided.get(key, ()))
 
-    async def _being_created(
+    async def _undecided(
         self, tx: Transaction, state: PracticeState, system: System, people: Mapping[str, Normal]
     ) -> dict[PatientKey, tuple[int, ...]]:
-        """The charts of `system`, which is these people's own, that share keys with them and for which a counterpart may be being created.
-
-        Their patients are loaded. All others are linked, wait, or come later and find these.
+        """The charts of `system`, which is these people's own, that share keys with them and for which a counterpart may be being created,
+        or a person asked. Their patients are loaded. All others are linked, or come later and find these.
         """
         found = await self._matching.sharing(tx.connection, system, people, self._changed(state), ITSELF_AND_TWINS)
         keys = {chart: state.key_in(chart, ehr=system is System.EHR) for each in found.values() for chart in each}

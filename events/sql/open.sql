@@ -11,8 +11,10 @@ DELETE FROM chartwire.dependency WHERE practice = $1 AND patient_key = ANY($3::t
 SELECT patient_key, slot, intent, system, state, since FROM chartwire.open_intent WHERE practice = $1
 
 -- name: open_in_slot
--- Those of these patients that have an open intent in this slot.
+-- Those of these patients that have an open intent in this slot, or an item that waits.
 SELECT patient_key FROM chartwire.open_intent WHERE practice = $1 AND patient_key = ANY($2::text[]) AND slot = $3
+UNION
+SELECT patient_key FROM chartwire.waiting WHERE practice = $1 AND patient_key = ANY($2::text[]) AND slot = $3
 
 -- name: save_open_intents
 -- New open intents.

@@ -29,7 +29,7 @@ from events.ids import (
 )
 from events.insurance import InsurersLearnt
 from events.maps import MapChange
-from events.merges import BillingLinkMoved
+from events.merges import BillingLinkMoved, ToldApart
 from events.records import type_of
 from events.schema import (
     BillingChartObserved,
@@ -53,6 +53,7 @@ from events.schema import (
     WaitingCleared,
 )
 from events.slots import SlotKind, is_slot
+from events.writes import System
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.leaving import as_recorded, to_read_again
 from projections.deciding.repair import answer
@@ -238,6 +239,9 @@ class Batch:
             self.dependencies.add("insurers")
         elif isinstance(body, KeptOut):
             self._keep_out(event, body)
+        elif isinstance(body, ToldApart):
+            kind = "chart" if body.system is System.EHR else "patient"
+            self.dependencies |= {f"{kind}:{body.one}", f"{kind}:{body.other}"}
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self.dependencies.add(body.slot)
             self._understood(outcome_slots(body))

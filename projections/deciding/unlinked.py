@@ -10,7 +10,7 @@ from events.schema import ChartLinked, CounterpartsFound
 from events.slots import CHART_SLOT
 from events.writes import Likeness, Resource, SearchBilling, SearchEhr, System
 from projections.rules.both_ways import policies_for_new_patient
-from projections.rules.counterparts import being_created, is_asked_about, is_news, named
+from projections.rules.counterparts import is_asked_about, is_news, named, undecided_twin
 from projections.rules.demographics import want_billing_chart, want_ehr_chart
 from projections.rules.fields import agreed, billing_view, ehr_view
 from projections.rules.holds import kept_out
@@ -74,10 +74,10 @@ def _want_counterpart(
         wants.facts.append(_link(patient, verdict.match, how, state, policy, verdict.likeness))
     elif not verdict.create:
         _wait_for_a_person(patient, verdict, state, policy, wants)
-    elif (twin := being_created(patient, state)) is not None:
-        name = (policy.names.patient if patient.in_billing else policy.names.chart)(number_of(twin))
-        text = f"looks like {name}, which is being created in {label}"
-        wants.wait(CHART_SLOT, WaitCode.CANDIDATES_ELSEWHERE, text, named(twin))
+    elif (twin := undecided_twin(patient, state)) is not None:
+        name = (policy.names.patient if patient.in_billing else policy.names.chart)(number_of(twin.key))
+        which = "waits for a person" if CHART_SLOT in twin.waiting else f"is being created in {label}"
+        wants.wait(CHART_SLOT, WaitCode.CANDIDATES_ELSEWHERE, f"looks like {name}, which {which}", named(twin.key))
     elif not allows(policy, Resource.CHART, there):
         what = "chart" if there is System.EHR else "patient"
         text = f"no {what} in {label}, and the practice does not create {what}s there"

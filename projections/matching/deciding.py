@@ -207,14 +207,14 @@ def twice(one: Normal, other: Normal, frequencies: Frequencies) -> Decision | No
 
 
 def is_renamed(one: Pair) -> bool:
-    """As `is_again`, with another last name as after a marriage, or another middle name in one household.
+    """As `is_again`, with another last name as after a marriage, another middle name in one household, or another's birth date.
 
-    Who is reached by the same phone or e-mail may have a mistyped birth date or another sex beside that. Where there is a certain
-    counterpart, that is the person.
+    Who is reached by the same phone or e-mail may have a mistyped birth date or another sex beside a new name. Where there is a
+    certain counterpart, that is the person.
     """
     levels = one.score.levels
     reached = levels[F.PHONE] is L.EXACT or levels[F.EMAIL] is L.EXACT
-    if reached and _is_called_otherwise(levels):
+    if reached and (_is_called_otherwise(levels) or _is_born_otherwise(levels)):
         return one.score.probability >= CERTAIN and not _speaking(one) & OTHER_PERSON
     born = levels[F.BORN] is L.EXACT or (reached and levels[F.BORN] in DATES_ALIKE)
     known = levels[F.FIRST] in SAID and born and one.score.probability >= CERTAIN
@@ -234,6 +234,12 @@ def _is_called_otherwise(levels: Levels) -> bool:
         and levels[F.SEX] is not L.OTHER
         and [levels[field] for field in (F.STREET, F.PHONE, F.EMAIL)].count(L.EXACT) > 1
     )
+
+
+def _is_born_otherwise(levels: Levels) -> bool:
+    """Whether the birth date alone is another's, as where it was read off the wrong line. A parent's is years away (`Veto.GENERATION`)."""
+    named = levels[F.FIRST] is levels[F.LAST] is L.EXACT
+    return named and levels[F.BORN] is L.OTHER and levels[F.STREET] is L.EXACT and levels[F.SEX] is not L.OTHER
 
 
 def _alike(one: Pair) -> bool:

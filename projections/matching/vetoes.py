@@ -183,10 +183,10 @@ def _of_birth_date(one: Normal, other: Normal, levels: Levels, frequencies: Freq
         return [*found, Veto.NO_BIRTH_DATE]
     if first not in SAID:
         found.append(Veto.NAME_AND_DATE)
-    if born is L.OTHER:
-        return [*found, Veto.BIRTH_DATE]
     if _are_generations(one, other):
         found.append(Veto.GENERATION)
+    if born is L.OTHER:
+        return [*found, Veto.BIRTH_DATE]
     if not household:
         found.append(Veto.NAMESAKE)
     far = born is L.DIGIT and one.day[:3] != other.day[:3]

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from events.codes import WaitCode
 from events.ids import PatientKey, is_billing_key, number_of
 from events.records import BillingChart, EhrChart
-from events.schema import Body, IntentRefused, IntentSuperseded, WaitingCleared, WaitingRaised
+from events.schema import Body, IntentRefused, IntentSuperseded, WaitingCleared, WaitingDismissed, WaitingRaised
 from events.slots import CHART_SLOT
 from events.writes import Candidate, CreateBillingChart, CreateEhrChart, Likeness, SearchEhr, System
 from projections.matching import (
@@ -205,24 +205,24 @@ def _patient_of(id_: int, state: PracticeState, ehr: bool) -> Patient | None:
     return state.patients.get(state.key_in(id_, ehr=ehr))
 
 
-def being_created(patient: Patient, state: PracticeState) -> PatientKey | None:
-    """A chart of the same system that looks like this unlinked one, and for which a counterpart is being created.
+def undecided_twin(patient: Patient, state: PracticeState) -> Patient | None:
+    """A chart of the same system that looks like this unlinked one, and for which a counterpart is being created or a person asked.
 
     Created at once, the two were two pairs of one person; once that one is linked, somebody is asked (`is_again`).
     """
     mine, ehr = _searched_for(patient), not patient.in_billing
     if mine is None or _is_created_for(patient):
         return None
-    for one in state.alike.get(patient.key, NOBODY).created:
+    for one in state.alike.get(patient.key, NOBODY).undecided:
         other = _patient_of(one, state, ehr)
         chart = chart_in(other, ehr=ehr)
-        if other is None or chart is None or not _is_created_for(other):
+        if other is None or chart is None or not (_is_created_for(other) or _is_asked(other, but=named(patient.key))):
             continue
         if pair_key(System.EHR if ehr else System.BILLING, number_of(patient.key), one) in state.directory.told_apart:
             continue
         pair = pair_of(mine, normal_of(person_of(chart)), state.frequencies)
         if pair is not None and (is_again(pair) or is_renamed(pair)):
-            return other.key
+            return other
     return None
 
 
@@ -234,6 +234,12 @@ def _is_created_for(patient: Patient) -> bool:
         case OpenIntent(write=CreateEhrChart() | CreateBillingChart(), state=state) if state != "refused":
             return True
     return patient.created is not None and not is_barred(patient, patient.created, patient.in_billing)
+
+
+def _is_asked(patient: Patient, but: str) -> bool:
+    """Whether a person is asked who is the counterpart of a chart, `but` where that depends on this chart."""
+    item = patient.waiting.get(CHART_SLOT)
+    return item is not None and item.code == WaitCode.CANDIDATES and but not in item.depends_on
 
 
 def named(key: PatientKey) -> str:
@@ -257,9 +263,9 @@ def _asks_about(other: Patient | None, name: str) -> bool:
 def gave_up(body: Body, before: Patient | None, after: Patient) -> bool:
     """Whether others have to be looked at again that wait for this patient: what they were decided with is no longer what it was.
 
-    That is an item, or a creation (`being_created`).
+    That is an item, or a creation (`undecided_twin`).
     """
-    if isinstance(body, IntentRefused | IntentSuperseded):
+    if isinstance(body, IntentRefused | IntentSuperseded | WaitingDismissed):
         return body.slot == CHART_SLOT
     if not isinstance(body, WaitingCleared | WaitingRaised):
         return False

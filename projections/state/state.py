@@ -23,12 +23,13 @@ class Alike:
     """Charts that share a key with an unlinked chart (`projections.matching.keys_of`): `theirs` of the other system by id, and
     `ours` of its own system that share one with those of `theirs` that look like it.
 
-    `created` are charts of its own system that share a key with it and for which one of the other system may be being created.
+    `undecided` are charts of its own system that share a key with it, and for which one of the other system may be being created or a
+    person asked.
     """
 
     theirs: tuple[int, ...] = ()
     ours: tuple[int, ...] = ()
-    created: tuple[int, ...] = ()
+    undecided: tuple[int, ...] = ()
 
 
 OF_TWO = frozenset({ChartLinked, ChartUnlinked, LinkMoved, BillingLinkMoved, PairBarred})

@@ -32,6 +32,7 @@ from events.records import (
 from events.schema import (
     BillingAppointmentObserved,
     BillingChartObserved,
+    BillingChartVanished,
     BillingDirectoryObserved,
     BillObserved,
     Body,
@@ -113,6 +114,8 @@ class RecorderDriver:
                 ehr = chart.id
             case BillingChartObserved(chart=there):
                 billing = there.id
+            case BillingChartVanished(patient=patient):
+                billing = patient
             case BillingAppointmentObserved(appointment=one):
                 billing = one.patient
             case BillObserved(bill=bill):

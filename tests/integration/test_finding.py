@@ -13,10 +13,11 @@ from daemon.history.fold import Replay
 from daemon.history.rebuild import rebuild
 from daemon.tables import documents, matching
 from events.codec import Keyring
-from events.commands import DismissRequested, ResyncRequested, UnlinkRequested
+from events.commands import DismissRequested, ResyncRequested, TellApartRequested, UnlinkRequested
 from events.ids import BillingPatientId, EhrChartId, PatientKey, charts_of
 from events.records import type_of
 from events.schema import (
+    BillingChartVanished,
     Body,
     ChartLinked,
     IntentAttempted,
@@ -26,7 +27,15 @@ from events.schema import (
     Origin,
 )
 from events.store import Store
-from events.writes import AnyResult, BillingChartWritten, CreateBillingChart, CreateEhrChart, EhrChartWritten, Searched
+from events.writes import (
+    AnyResult,
+    BillingChartWritten,
+    CreateBillingChart,
+    CreateEhrChart,
+    EhrChartWritten,
+    Searched,
+    System,
+)
 from projections.state.open_intents import OpenIntent
 from tests.conftest import PRACTICE
 from tests.integration.recorder_driver import POLICY, RecorderDriver, billing, ehr, opened
@@ -60,6 +69,16 @@ async def record(desk: RecorderDriver, key: str, body: Body, open_: OpenIntent) 
     charts = charts_of(PatientKey(key))
     parts = (open_.intent, type_of(body))
     await desk.recorder.record_bodies([body], ehr=charts.ehr, billing=charts.billing, cause=open_.cause, parts=parts)
+
+
+async def ask(
+    desk: RecorderDriver, body: Body, billing: BillingPatientId | None = None, ehr: EhrChartId | None = None
+) -> None:
+    """A person's request, about a chart."""
+    change = desk.change(body)
+    assert change.event is not None
+    event = replace(change.event, ehr=ehr, billing=billing, origin=Origin.OPERATOR)
+    await desk.recorder.record_messages([replace(change, event=event)])
 
 
 async def links(store: Store) -> set[tuple[int, int]]:
@@ -166,6 +185,32 @@ async def test_c1_who_waits_for_a_creation_that_is_refused_is_created_himself(st
     assert isinstance((await desk.patient(PatientKey("E:103"))).intents["chart"].write, CreateBillingChart)
 
 
+@pytest.mark.parametrize("decided", ["accepted", "told apart", "gone"])
+async def test_c1_who_looks_like_a_chart_that_somebody_is_asked_about_waits_for_that(
+    store: Store, keyring: Keyring, decided: str
+) -> None:
+    """Entered a third time, otherwise than the second: like a twin of the linked one, and like nobody else but the second."""
+    desk = await opened(store, keyring)
+    await desk.link(ADA, ADA_THERE)
+    await desk.see(billing(903, first_name="Byron", last_name="Quill"))
+    await answer(desk, "K:903", Searched())
+    assert await chart_wait(desk, "K:903") == "candidates"
+    await desk.see(billing(905, first_name="Quill", last_name="Byron"))
+    await answer(desk, "K:905", Searched())
+    assert await chart_wait(desk, "K:905") == "candidates-elsewhere"
+    assert "chart" not in (await desk.patient(PatientKey("K:905"))).intents
+    match decided:
+        case "accepted":
+            await ask(desk, DismissRequested(slot="chart", who="ann", reason="merged next week"), BillingPatientId(903))
+        case "told apart":
+            await ask(desk, TellApartRequested(system=System.BILLING, one=903, other=905, who="ann"))
+        case _:
+            await desk.see(BillingChartVanished(patient=BillingPatientId(903)))
+    await desk.recorder.revisit("what it waited for has come")
+    assert isinstance((await desk.patient(PatientKey("K:905"))).intents["chart"].write, CreateEhrChart)
+    await desk.sound()
+
+
 async def test_two_charts_of_one_system_that_look_alike_wait_though_only_one_was_searched_for(
     store: Store, keyring: Keyring
 ) -> None:
@@ -217,9 +262,7 @@ async def test_a_pair_accepted_as_it_is_does_not_ask_from_the_other_side(store: 
     await desk.see(ehr(101), billing(901, first_name="Medora"))
     for key in ("E:101", "K:901"):
         await answer(desk, key, Searched())
-    change = desk.change(DismissRequested(slot="chart", who="ann", reason="both leave next week"))
-    event = replace(change.event, ehr=EhrChartId(101), origin=Origin.OPERATOR)
-    await desk.recorder.record_messages([replace(change, event=event)])
+    await ask(desk, DismissRequested(slot="chart", who="ann", reason="both leave next week"), ehr=EhrChartId(101))
     await desk.see(billing(901, first_name="Medora"))
     await desk.recorder.revisit("what it waited for has come")
     assert await listed(store) == []

@@ -99,7 +99,10 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "save_open_intents": {},
     "list_open_intents": {"open_intent_pkey": ("practice",)},
-    "open_in_slot": {"open_intent_pkey": ("practice", "patient_key", "slot")},
+    "open_in_slot": {
+        "open_intent_pkey": ("practice", "patient_key", "slot"),
+        "waiting_pkey": ("practice", "patient_key", "slot"),
+    },
     "save_waiting": {},
     "waiting_patients": {"waiting_pkey": ("practice",)},
     "waiting_of_practice": {"waiting_pkey": ("practice", "patient_key")},

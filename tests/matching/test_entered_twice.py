@@ -52,6 +52,8 @@ def alike(**values: object) -> bool:
         {"last_name": "Abrenathy", "sex": "Male"},
         {"first_name": "Eisenhart", "last_name": "Helena"},
         {"first_name": "Eisenhart", "last_name": "Helena", "sex": "Unknown"},
+        {"birth_date": date(1951, 3, 30)},
+        {"birth_date": date(1951, 3, 30), "sex": "Unknown"},
     ],
     ids=[
         "married",
@@ -59,6 +61,8 @@ def alike(**values: object) -> bool:
         "misspelt, and another sex",
         "married, and the names swapped",
         "married, the names swapped, and no sex",
+        "another's birth date",
+        "another's birth date, and no sex",
     ],
 )
 def test_who_is_reached_by_the_same_phone_is_asked_about(values: dict[str, object]) -> None:
@@ -75,6 +79,12 @@ def test_who_is_reached_by_the_same_phone_is_asked_about(values: dict[str, objec
         {"first_name": "Eisenhart", "last_name": "Marguerite", "birth_date": date(1944, 8, 1)},
         {"first_name": "Eisenhart", "last_name": "Marguerite", "sex": "Male"},
         {"first_name": "Eisenhart", "last_name": "Marguerite", "address1": "9 Cedar Lane"},
+        {"birth_date": date(1971, 3, 30)},
+        {"birth_date": date(1951, 3, 30), "last_name": "Abernathy Jr"},
+        {"birth_date": date(1951, 3, 30), "sex": "Male"},
+        {"birth_date": date(1951, 3, 30), "address1": "9 Cedar Lane"},
+        {"birth_date": date(1951, 3, 30), "phones": ("7205550199",)},
+        {"birth_date": date(1951, 3, 30), "first_name": "Helene"},
     ],
     ids=[
         "another of the household",
@@ -84,6 +94,12 @@ def test_who_is_reached_by_the_same_phone_is_asked_about(values: dict[str, objec
         "another of the household, a year younger",
         "another sex, and another name",
         "only one phone",
+        "a child of the same name",
+        "a Jr of another birth date",
+        "another sex and birth date",
+        "another street and birth date",
+        "another phone and birth date",
+        "another's birth date, and nearly the name",
     ],
 )
 def test_who_is_somebody_else_is_not(values: dict[str, object]) -> None:

@@ -247,8 +247,9 @@ def list_open_intents(at: Statement, practice: str) -> Answer:
 
 @answers
 def open_in_slot(at: Statement, practice: str, keys: Sequence[str], slot: str) -> Answer:
-    rows = [row for row in at.rows("open_intent", practice) if row["patient_key"] in keys and row["slot"] == slot]
-    return only(rows, "patient_key")
+    rows = [*at.rows("open_intent", practice), *at.rows("waiting", practice)]
+    found = sorted({row["patient_key"] for row in rows if row["patient_key"] in keys and row["slot"] == slot})
+    return [{"patient_key": key} for key in found]
 
 
 @answers

@@ -141,7 +141,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
     "who is let in is not read again": lambda: [patch.object(batch, "to_read_again", lambda *_arguments: [])],
     "creations do not look first": lambda: [patch.object(recovery, "looks_first", lambda *_arguments: False)],
     "a late error buries the correction": lambda: [patch.object(bills, "MarkBillError", _of_any_content)],
-    "one person's charts are created at once": lambda: [patch.object(unlinked, "being_created", lambda *_arguments: None)],
+    "one person's charts are created at once": lambda: [patch.object(unlinked, "undecided_twin", lambda *_arguments: None)],
     "an older reading clears what was set aside": lambda: [patch.object(batch.Batch, "_understood", _cleared_by_any)],
     "old names ride along": lambda: [patch.object(writer, "_names", _first_known())],
 }
