@@ -176,7 +176,7 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
             why = _rivalled(one, sides, certain) if one.free else None
             done.append(_decision(one, MatchVerdict.CANDIDATE, *([why] if why else [])))
     half = [one for one in known.values() if sum(chart in certain for chart in _charts(one)) == 1]
-    again = [one for one in half if _is_moved_again(one) or is_renamed(one)]
+    again = [one for one in half if may_be_again(one)]
     done += [_decision(one, MatchVerdict.CANDIDATE, Veto.LINKED) for one in again]
     return tuple(sorted(done, key=lambda one: (one.verdict, one.left, one.right)))
 
@@ -186,8 +186,13 @@ def is_again(one: Pair) -> bool:
     return _alike(one) and one.score.probability >= CERTAIN and not _speaking(one) & OTHER_PERSON
 
 
-def _is_moved_again(one: Pair) -> bool:
-    """As `is_again`, also after a move, where nothing agrees beside names and birth date and the middle name does not differ."""
+def may_be_again(one: Pair) -> bool:
+    """As `is_again`, also of somebody who has moved or is called otherwise. Where there is a certain counterpart, that is the person."""
+    return _is_moved(one) or is_renamed(one)
+
+
+def _is_moved(one: Pair) -> bool:
+    """Whether names and birth date agree, perhaps nothing beside them, and the middle name does not differ."""
     return _alike(one) and one.score.probability >= TWICE and not _speaking(one) & (OTHER_PERSON - {Veto.NAMESAKE})
 
 
@@ -209,8 +214,7 @@ def twice(one: Normal, other: Normal, frequencies: Frequencies) -> Decision | No
 def is_renamed(one: Pair) -> bool:
     """As `is_again`, with another last name as after a marriage, another middle name in one household, or another's birth date.
 
-    Who is reached by the same phone or e-mail may have a mistyped birth date or another sex beside a new name. Where there is a
-    certain counterpart, that is the person.
+    Who is reached by the same phone or e-mail may have a mistyped birth date or another sex beside a new name.
     """
     levels = one.score.levels
     reached = levels[F.PHONE] is L.EXACT or levels[F.EMAIL] is L.EXACT

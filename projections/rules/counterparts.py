@@ -26,8 +26,8 @@ from projections.matching import (
     are_two_people,
     decide,
     is_again,
-    is_renamed,
     looked_at,
+    may_be_again,
     pair_of,
 )
 from projections.rules.holds import is_kept_out, kept_out
@@ -68,7 +68,7 @@ def counterparts_of(patient: Patient, state: PracticeState) -> tuple[Candidate, 
     if doubles:  # entered twice: a second pair of one person is not linked without a person
         found = {id_: replace(one, certain=False, vetoes=_with(one.vetoes, Veto.TWO_ALIKE)) for id_, one in found.items()}
     if not any(one.certain for one in found.values()):
-        doubles |= {id_: likeness_of(again(pair)) for id_, pair in pairs.items() if id_ not in free and is_renamed(pair)}
+        doubles |= {id_: likeness_of(again(pair)) for id_, pair in pairs.items() if id_ not in free and may_be_again(pair)}
     found |= doubles
     found = found or _alike_before(patient, mine, known, state, to_ehr)
     for id_, alike in found.items():
@@ -208,7 +208,7 @@ def _patient_of(id_: int, state: PracticeState, ehr: bool) -> Patient | None:
 def undecided_twin(patient: Patient, state: PracticeState) -> Patient | None:
     """A chart of the same system that looks like this unlinked one, and for which a counterpart is being created or a person asked.
 
-    Created at once, the two were two pairs of one person; once that one is linked, somebody is asked (`is_again`).
+    Created at once, the two were two pairs of one person; once that one is linked, somebody is asked (`may_be_again`).
     """
     mine, ehr = _searched_for(patient), not patient.in_billing
     if mine is None or _is_created_for(patient):
@@ -221,7 +221,7 @@ def undecided_twin(patient: Patient, state: PracticeState) -> Patient | None:
         if pair_key(System.EHR if ehr else System.BILLING, number_of(patient.key), one) in state.directory.told_apart:
             continue
         pair = pair_of(mine, normal_of(person_of(chart)), state.frequencies)
-        if pair is not None and (is_again(pair) or is_renamed(pair)):
+        if pair is not None and may_be_again(pair):
             return other
     return None
 

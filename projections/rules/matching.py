@@ -16,7 +16,7 @@ from events.ids import PatientKey, number_of
 from events.records import BillingChart, EhrChart
 from events.schema import CounterpartsFound
 from events.writes import Candidate, Likeness
-from projections.matching import Frequencies, Pair, decide, is_again, is_renamed, normalize, pair_of, pairs
+from projections.matching import Frequencies, Pair, decide, is_again, may_be_again, normalize, pair_of, pairs
 from projections.rules.counterparts import again, cautious, likeness_of
 from projections.rules.links import searched_as
 from projections.rules.people import candidate, charts_of, person_of
@@ -47,7 +47,7 @@ class Index:
             False: {int(one.id): one for _, one in there},
         }
         self._found: dict[tuple[bool, int], dict[int, Likeness]] = defaultdict(dict)
-        self._renamed: dict[tuple[bool, int], dict[int, Likeness]] = defaultdict(dict)
+        self._less_sure: dict[tuple[bool, int], dict[int, Likeness]] = defaultdict(dict)
         self._beside: dict[tuple[bool, int], set[int]] = defaultdict(set)
         free: list[Pair] = []
         places, self.large = pairs(ours, theirs)
@@ -63,7 +63,7 @@ class Index:
         for decision in decide(free):
             ehr_id, billing_id = int(decision.left), int(decision.right)
             self._found[True, ehr_id][billing_id] = self._found[False, billing_id][ehr_id] = likeness_of(decision)
-        for alone, doubles in self._renamed.items():
+        for alone, doubles in self._less_sure.items():
             if not any(one.certain for one in self._found[alone].values()):
                 self._found[alone].update(doubles)
 
@@ -74,9 +74,9 @@ class Index:
         self._beside[False, billing_id].add(ehr_id)
         if not any(taken):
             free.append(pair)
-        elif is_again(pair) or is_renamed(pair):
+        elif may_be_again(pair):
             alone = (True, ehr_id) if taken[1] else (False, billing_id)
-            doubles = self._found if is_again(pair) else self._renamed
+            doubles = self._found if is_again(pair) else self._less_sure
             doubles[alone][billing_id if taken[1] else ehr_id] = likeness_of(again(pair))
 
     def find(self, patient: Patient) -> tuple[Candidate, ...]:

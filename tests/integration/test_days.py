@@ -20,8 +20,8 @@ from events.schema import BillingAppointmentObserved, BillingAppointmentVanished
 from events.store import Store
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.data_keys import finished
+from tests.integration.finding import save_as_an_older_worker
 from tests.integration.recorder_driver import POLICY, VISIT, RecorderDriver
-from tests.integration.test_finding import save_as_an_older_worker
 from tests.unit.records import ADA_KEY, ADA_THERE, GOOD_BILL
 
 DAY = VISIT.start.date()

@@ -11,35 +11,31 @@ from daemon.cli.waiting import items
 from daemon.history.compare import verify
 from daemon.history.fold import Replay
 from daemon.history.rebuild import rebuild
-from daemon.tables import documents, matching
+from daemon.tables import matching
 from events.codec import Keyring
-from events.commands import DismissRequested, ResyncRequested, TellApartRequested, UnlinkRequested
-from events.ids import BillingPatientId, EhrChartId, PatientKey, charts_of
-from events.records import type_of
+from events.commands import DismissRequested, ResyncRequested, UnlinkRequested
+from events.ids import BillingPatientId, EhrChartId, PatientKey
 from events.schema import (
-    BillingChartVanished,
-    Body,
     ChartLinked,
-    IntentAttempted,
-    IntentRefused,
-    IntentRequested,
-    IntentSucceeded,
     Origin,
 )
 from events.store import Store
 from events.writes import (
-    AnyResult,
-    BillingChartWritten,
-    CreateBillingChart,
     CreateEhrChart,
-    EhrChartWritten,
     Searched,
-    System,
 )
-from projections.state.open_intents import OpenIntent
 from tests.conftest import PRACTICE
-from tests.integration.recorder_driver import POLICY, RecorderDriver, billing, ehr, opened
-from tests.unit.records import ADA, ADA_THERE
+from tests.integration.finding import (
+    answer,
+    ask,
+    chart_wait,
+    links,
+    save_as_an_older_worker,
+    twice,
+    unmatched,
+)
+from tests.integration.recorder_driver import POLICY, billing, ehr, opened
+from tests.unit.records import ADA
 
 SPELLED = {
     "two surnames": ("García-López", "Garcia Lopez"),
@@ -49,45 +45,6 @@ SPELLED = {
     "an accent": ("Muñoz", "Munoz"),
     "a typing error": ("Fitzgerald", "Fitzgreald"),
 }
-
-
-async def answer(desk: RecorderDriver, key: str, result: AnyResult) -> None:
-    """What was asked for in the slot of the chart is attempted and done."""
-    open_ = (await desk.patient(PatientKey(key))).intents["chart"]
-    await attempt(desk, key)
-    done = IntentSucceeded(intent=open_.intent, slot="chart", attempt=1, result=result)
-    await record(desk, key, done, open_)
-
-
-async def attempt(desk: RecorderDriver, key: str) -> None:
-    open_ = (await desk.patient(PatientKey(key))).intents["chart"]
-    body = IntentAttempted(intent=open_.intent, slot="chart", attempt=1, epoch=desk.recorder.epoch)
-    await record(desk, key, body, open_)
-
-
-async def record(desk: RecorderDriver, key: str, body: Body, open_: OpenIntent) -> None:
-    charts = charts_of(PatientKey(key))
-    parts = (open_.intent, type_of(body))
-    await desk.recorder.record_bodies([body], ehr=charts.ehr, billing=charts.billing, cause=open_.cause, parts=parts)
-
-
-async def ask(
-    desk: RecorderDriver, body: Body, billing: BillingPatientId | None = None, ehr: EhrChartId | None = None
-) -> None:
-    """A person's request, about a chart."""
-    change = desk.change(body)
-    assert change.event is not None
-    event = replace(change.event, ehr=ehr, billing=billing, origin=Origin.OPERATOR)
-    await desk.recorder.record_messages([replace(change, event=event)])
-
-
-async def links(store: Store) -> set[tuple[int, int]]:
-    return set(await documents.links(store.pool, PRACTICE))
-
-
-async def chart_wait(desk: RecorderDriver, key: str) -> str:
-    waiting = (await desk.patient(PatientKey(key))).waiting.get("chart")
-    return "" if waiting is None else waiting.code
 
 
 @pytest.mark.parametrize("kind", SPELLED)
@@ -105,109 +62,6 @@ async def test_c1_a_last_name_spelled_another_way_is_found_with_the_vendors_answ
     (linked,) = [one for one in await desk.bodies() if isinstance(one, ChartLinked)]
     assert linked.likeness is not None
     assert linked.likeness.certain
-    await desk.sound()
-
-
-async def test_c1_a_second_chart_of_somebody_linked_waits_and_is_never_created_over_there(
-    store: Store, keyring: Keyring
-) -> None:
-    desk = await opened(store, keyring)
-    await desk.link(replace(ADA, last_name="García-López"), replace(ADA_THERE, last_name="García-López"))
-    await desk.see(billing(902, last_name="Garcia Lopez"), ehr(103, last_name="Garcia Lopez"))
-    await answer(desk, "K:902", Searched())
-    await answer(desk, "E:103", Searched())
-    assert await links(store) == {(101, 901)}
-    assert [await chart_wait(desk, key) for key in ("K:902", "E:103")] == ["candidates", "candidates"]
-    assert not any(
-        isinstance(one, IntentRequested) and isinstance(one.write, CreateBillingChart | CreateEhrChart)
-        for one in await desk.bodies()
-    )
-
-
-@pytest.mark.parametrize("attempted", [False, True])
-async def test_c1_two_registrations_within_a_minute_never_end_as_two_pairs(
-    store: Store, keyring: Keyring, attempted: bool
-) -> None:
-    """One that is not at the vendor yet is given up for the link; one that is under way lets the other chart wait."""
-    desk = await opened(store, keyring)
-    await desk.see(billing(901, last_name="Delacruz"))
-    await answer(desk, "K:901", Searched())
-    assert isinstance((await desk.patient(PatientKey("K:901"))).intents["chart"].write, CreateEhrChart)
-    if attempted:
-        await attempt(desk, "K:901")
-    await desk.see(ehr(101, last_name="De La Cruz"))
-    await answer(desk, "E:101", Searched())
-    if not attempted:
-        assert await links(store) == {(101, 901)}
-        assert "chart" not in (await desk.patient(PatientKey("K:901"))).intents
-        return
-    assert await links(store) == set()
-    assert await chart_wait(desk, "E:101") == "candidates"
-    assert "chart" not in (await desk.patient(PatientKey("E:101"))).intents
-
-
-@pytest.mark.parametrize("attempted", [False, True])
-@pytest.mark.parametrize("side", ["ehr", "billing"])
-async def test_c1_two_charts_of_one_person_come_at_once_and_one_pair_is_made_of_them(
-    store: Store, keyring: Keyring, side: str, attempted: bool
-) -> None:
-    """As after hours in which a system was away: both are searched for, and nobody is found."""
-    desk = await opened(store, keyring)
-    make, first, second = (ehr, "E:101", "E:103") if side == "ehr" else (billing, "K:901", "K:903")
-    await desk.see(make(int(first[2:])), make(int(second[2:]), last_name="Lovelace Jr"))
-    await answer(desk, first, Searched())
-    if attempted:
-        await attempt(desk, first)
-    await answer(desk, second, Searched())
-    assert await chart_wait(desk, second) == "candidates-elsewhere"
-    assert "chart" not in (await desk.patient(PatientKey(second))).intents
-    here, there = ehr(777).chart, billing(777).chart
-    made = (
-        EhrChartWritten(chart=here, read_at=desk.now)
-        if side == "billing"
-        else BillingChartWritten(chart=there, read_at=desk.now)
-    )
-    await answer(desk, first, made)
-    assert await links(store) == {(101, 777) if side == "ehr" else (777, 901)}
-    assert await chart_wait(desk, second) == "candidates", "somebody is asked"
-    await desk.sound()
-
-
-async def test_c1_who_waits_for_a_creation_that_is_refused_is_created_himself(store: Store, keyring: Keyring) -> None:
-    desk = await opened(store, keyring)
-    await desk.see(ehr(101), ehr(103))
-    await answer(desk, "E:101", Searched())
-    await answer(desk, "E:103", Searched())
-    assert await chart_wait(desk, "E:103") == "candidates-elsewhere"
-    open_ = (await desk.patient(PatientKey("E:101"))).intents["chart"]
-    await attempt(desk, "E:101")
-    await record(desk, "E:101", IntentRefused(intent=open_.intent, slot="chart", attempt=1, code="refused"), open_)
-    assert isinstance((await desk.patient(PatientKey("E:103"))).intents["chart"].write, CreateBillingChart)
-
-
-@pytest.mark.parametrize("decided", ["accepted", "told apart", "gone"])
-async def test_c1_who_looks_like_a_chart_that_somebody_is_asked_about_waits_for_that(
-    store: Store, keyring: Keyring, decided: str
-) -> None:
-    """Entered a third time, otherwise than the second: like a twin of the linked one, and like nobody else but the second."""
-    desk = await opened(store, keyring)
-    await desk.link(ADA, ADA_THERE)
-    await desk.see(billing(903, first_name="Byron", last_name="Quill"))
-    await answer(desk, "K:903", Searched())
-    assert await chart_wait(desk, "K:903") == "candidates"
-    await desk.see(billing(905, first_name="Quill", last_name="Byron"))
-    await answer(desk, "K:905", Searched())
-    assert await chart_wait(desk, "K:905") == "candidates-elsewhere"
-    assert "chart" not in (await desk.patient(PatientKey("K:905"))).intents
-    match decided:
-        case "accepted":
-            await ask(desk, DismissRequested(slot="chart", who="ann", reason="merged next week"), BillingPatientId(903))
-        case "told apart":
-            await ask(desk, TellApartRequested(system=System.BILLING, one=903, other=905, who="ann"))
-        case _:
-            await desk.see(BillingChartVanished(patient=BillingPatientId(903)))
-    await desk.recorder.revisit("what it waited for has come")
-    assert isinstance((await desk.patient(PatientKey("K:905"))).intents["chart"].write, CreateEhrChart)
     await desk.sound()
 
 
@@ -292,25 +146,6 @@ async def test_the_tables_are_rebuilt_from_the_events_and_filled_where_they_are_
     assert {chart for _, _, chart in (await matching.stored(store.pool, PRACTICE)).keys} == {101, 102, 901, 903}
 
 
-async def save_as_an_older_worker(store: Store, key: str) -> None:
-    """By its own statement, which knows nothing of the column `matched`, of match keys and of counts."""
-    head = await store.head(PRACTICE)
-    await store.pool.execute("DELETE FROM chartwire.match_key WHERE chart = $1", int(key.partition(":")[2]))
-    await store.pool.execute(
-        "INSERT INTO chartwire.patient (practice, patient_key, sequence, revisit_on, key_id, doc)"
-        " SELECT practice, patient_key, $2, revisit_on, key_id, doc FROM chartwire.patient WHERE patient_key = $1"
-        " ON CONFLICT (practice, patient_key) DO UPDATE SET sequence = excluded.sequence,"
-        " revisit_on = excluded.revisit_on, key_id = excluded.key_id, doc = excluded.doc",
-        key,
-        head,
-    )
-
-
-async def unmatched(store: Store) -> set[str]:
-    rows = await store.pool.fetch("SELECT patient_key FROM chartwire.patient WHERE matched <> sequence")
-    return {row["patient_key"] for row in rows}
-
-
 async def test_whom_an_older_worker_has_saved_is_found_by_the_next_owner(store: Store, keyring: Keyring) -> None:
     """The older one leaves the hashes alone; what this one saves before it looks for somebody hides that from nobody."""
     desk = await opened(store, keyring)
@@ -342,16 +177,6 @@ async def test_a_rebuild_leaves_nothing_to_be_matched_anew(store: Store, keyring
     assert await unmatched(store) == set()
     assert await verify(store, Replay(PRACTICE)) == []
     assert {chart for _, _, chart in (await matching.stored(store.pool, PRACTICE)).keys} == {102, 901}
-
-
-async def twice(store: Store, keyring: Keyring) -> RecorderDriver:
-    """Ada is linked, and was entered again in Kareo with first and last name swapped: a person is asked."""
-    desk = await opened(store, keyring)
-    await desk.link(ADA, ADA_THERE)
-    await desk.see(billing(902, first_name="Byron", last_name="Ada"))
-    await answer(desk, "K:902", Searched())
-    assert await chart_wait(desk, "K:902") == "candidates"
-    return desk
 
 
 async def test_what_waits_for_a_person_is_not_created_because_it_was_edited(store: Store, keyring: Keyring) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from msgspec.structs import replace
 
-from projections.matching.deciding import MatchVerdict, Pair, decide, is_again, is_renamed, pair_of, twice
+from projections.matching.deciding import MatchVerdict, Pair, decide, is_again, is_renamed, may_be_again, pair_of, twice
 from projections.matching.frequencies import Frequencies
 from projections.matching.normal import Normal, normalize
 from projections.matching.person import Person
@@ -104,6 +104,25 @@ def test_who_is_reached_by_the_same_phone_is_asked_about(values: dict[str, objec
 )
 def test_who_is_somebody_else_is_not(values: dict[str, object]) -> None:
     assert not alike(**values)
+
+
+MOVED = {"address1": "9 Cedar Lane", "city": "Larkspur", "zip": "80999", "phones": ("7205550199",)}
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [
+        ({}, True),
+        ({"birth_date": date(1971, 4, 17)}, False),
+        ({"middle_name": "Ruth"}, True),
+        ({"first_name": "Marguerite"}, False),
+    ],
+    ids=["all else new", "another birth date", "a middle name that was never said", "another name"],
+)
+def test_who_has_moved_is_asked_about_by_names_and_birth_date(values: dict[str, object], asked: bool) -> None:
+    pair = paired(**MOVED, **values)
+    assert (pair is not None and may_be_again(pair)) is asked
+    assert pair is None or not is_again(pair), "a certain counterpart goes before it"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,154 @@
+"""One person in several charts of one system: one pair is made, a person is asked about the others, nobody is created twice."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from events.codec import Keyring
+from events.commands import DismissRequested, TellApartRequested
+from events.ids import BillingPatientId, PatientKey
+from events.schema import (
+    BillingChartVanished,
+    IntentRefused,
+    IntentRequested,
+)
+from events.store import Store
+from events.writes import (
+    BillingChartWritten,
+    CreateBillingChart,
+    CreateEhrChart,
+    EhrChartWritten,
+    Searched,
+    System,
+)
+from tests.integration.finding import (
+    answer,
+    ask,
+    attempt,
+    chart_wait,
+    links,
+    record,
+)
+from tests.integration.recorder_driver import billing, ehr, opened
+from tests.unit.records import ADA, ADA_THERE
+
+
+async def test_c1_a_second_chart_of_somebody_linked_waits_and_is_never_created_over_there(
+    store: Store, keyring: Keyring
+) -> None:
+    desk = await opened(store, keyring)
+    await desk.link(replace(ADA, last_name="García-López"), replace(ADA_THERE, last_name="García-López"))
+    await desk.see(billing(902, last_name="Garcia Lopez"), ehr(103, last_name="Garcia Lopez"))
+    await answer(desk, "K:902", Searched())
+    await answer(desk, "E:103", Searched())
+    assert await links(store) == {(101, 901)}
+    assert [await chart_wait(desk, key) for key in ("K:902", "E:103")] == ["candidates", "candidates"]
+    assert not any(
+        isinstance(one, IntentRequested) and isinstance(one.write, CreateBillingChart | CreateEhrChart)
+        for one in await desk.bodies()
+    )
+
+
+async def test_c1_somebody_linked_who_has_moved_and_is_entered_again_waits(store: Store, keyring: Keyring) -> None:
+    """Names and birth date are all that agrees: a namesake born on the same day is rarer than somebody who was registered anew."""
+    desk = await opened(store, keyring)
+    await desk.link()
+    moved = {
+        "address1": "9 Cedar Lane",
+        "address2": "",
+        "city": "Macon",
+        "zip": "31201",
+        "home_phone": "4785550144",
+        "email": "",
+    }
+    await desk.see(billing(903, mobile_phone="", work_phone="", **moved))
+    await answer(desk, "K:903", Searched())
+    assert await chart_wait(desk, "K:903") == "candidates"
+
+
+@pytest.mark.parametrize("attempted", [False, True])
+async def test_c1_two_registrations_within_a_minute_never_end_as_two_pairs(
+    store: Store, keyring: Keyring, attempted: bool
+) -> None:
+    """One that is not at the vendor yet is given up for the link; one that is under way lets the other chart wait."""
+    desk = await opened(store, keyring)
+    await desk.see(billing(901, last_name="Delacruz"))
+    await answer(desk, "K:901", Searched())
+    assert isinstance((await desk.patient(PatientKey("K:901"))).intents["chart"].write, CreateEhrChart)
+    if attempted:
+        await attempt(desk, "K:901")
+    await desk.see(ehr(101, last_name="De La Cruz"))
+    await answer(desk, "E:101", Searched())
+    if not attempted:
+        assert await links(store) == {(101, 901)}
+        assert "chart" not in (await desk.patient(PatientKey("K:901"))).intents
+        return
+    assert await links(store) == set()
+    assert await chart_wait(desk, "E:101") == "candidates"
+    assert "chart" not in (await desk.patient(PatientKey("E:101"))).intents
+
+
+@pytest.mark.parametrize("attempted", [False, True])
+@pytest.mark.parametrize("side", ["ehr", "billing"])
+async def test_c1_two_charts_of_one_person_come_at_once_and_one_pair_is_made_of_them(
+    store: Store, keyring: Keyring, side: str, attempted: bool
+) -> None:
+    """As after hours in which a system was away: both are searched for, and nobody is found."""
+    desk = await opened(store, keyring)
+    make, first, second = (ehr, "E:101", "E:103") if side == "ehr" else (billing, "K:901", "K:903")
+    await desk.see(make(int(first[2:])), make(int(second[2:]), last_name="Lovelace Jr"))
+    await answer(desk, first, Searched())
+    if attempted:
+        await attempt(desk, first)
+    await answer(desk, second, Searched())
+    assert await chart_wait(desk, second) == "candidates-elsewhere"
+    assert "chart" not in (await desk.patient(PatientKey(second))).intents
+    here, there = ehr(777).chart, billing(777).chart
+    made = (
+        EhrChartWritten(chart=here, read_at=desk.now)
+        if side == "billing"
+        else BillingChartWritten(chart=there, read_at=desk.now)
+    )
+    await answer(desk, first, made)
+    assert await links(store) == {(101, 777) if side == "ehr" else (777, 901)}
+    assert await chart_wait(desk, second) == "candidates", "somebody is asked"
+    await desk.sound()
+
+
+async def test_c1_who_waits_for_a_creation_that_is_refused_is_created_himself(store: Store, keyring: Keyring) -> None:
+    desk = await opened(store, keyring)
+    await desk.see(ehr(101), ehr(103))
+    await answer(desk, "E:101", Searched())
+    await answer(desk, "E:103", Searched())
+    assert await chart_wait(desk, "E:103") == "candidates-elsewhere"
+    open_ = (await desk.patient(PatientKey("E:101"))).intents["chart"]
+    await attempt(desk, "E:101")
+    await record(desk, "E:101", IntentRefused(intent=open_.intent, slot="chart", attempt=1, code="refused"), open_)
+    assert isinstance((await desk.patient(PatientKey("E:103"))).intents["chart"].write, CreateBillingChart)
+
+
+@pytest.mark.parametrize("decided", ["accepted", "told apart", "gone"])
+async def test_c1_who_looks_like_a_chart_that_somebody_is_asked_about_waits_for_that(
+    store: Store, keyring: Keyring, decided: str
+) -> None:
+    """Entered a third time, otherwise than the second: like a twin of the linked one, and like nobody else but the second."""
+    desk = await opened(store, keyring)
+    await desk.link(ADA, ADA_THERE)
+    await desk.see(billing(903, first_name="Byron", last_name="Quill"))
+    await answer(desk, "K:903", Searched())
+    assert await chart_wait(desk, "K:903") == "candidates"
+    await desk.see(billing(905, first_name="Quill", last_name="Byron"))
+    await answer(desk, "K:905", Searched())
+    assert await chart_wait(desk, "K:905") == "candidates-elsewhere"
+    assert "chart" not in (await desk.patient(PatientKey("K:905"))).intents
+    match decided:
+        case "accepted":
+            await ask(desk, DismissRequested(slot="chart", who="ann", reason="merged next week"), BillingPatientId(903))
+        case "told apart":
+            await ask(desk, TellApartRequested(system=System.BILLING, one=903, other=905, who="ann"))
+        case _:
+            await desk.see(BillingChartVanished(patient=BillingPatientId(903)))
+    await desk.recorder.revisit("what it waited for has come")
+    assert isinstance((await desk.patient(PatientKey("K:905"))).intents["chart"].write, CreateEhrChart)
+    await desk.sound()
