@@ -189,6 +189,7 @@ def _follow_link(patient: Patient, state: PracticeState, policy: Policy, wants: 
             WaitCode.EHR_CHART_DELETED,
             f"the chart was deleted in {policy.names.ehr.label}; the link resumes when it is restored",
         )
+        want_removals(patient, policy, wants)
         return False
     if patient.billing is not None and patient.billing.vanished:
         wants.wait(

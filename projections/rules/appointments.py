@@ -197,9 +197,10 @@ def _given_up(entry: AppointmentState, patient: Patient, policy: Policy) -> bool
 
 
 def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
-    """While a patient merged or gone waits for a person, appointments that vanished leave the chart side's calendar.
+    """While a patient merged or gone waits, and while the chart is deleted, appointments that vanished leave the chart side's calendar.
 
-    An appointment that moved to the patient that this one was merged into would stand there twice otherwise.
+    An appointment that moved to the patient that this one was merged into would stand there twice otherwise. Of a merge the chart
+    side may tell no more than that the chart is deleted; its appointments are the surviving chart's then.
     """
     if not allows(policy, Resource.APPOINTMENT, System.EHR):
         return

@@ -140,6 +140,17 @@ def test_an_appointment_that_left_a_patient_whose_charts_were_merged_on_both_sid
     assert clinic.wanted(SLOT) == DeleteEhrAppointment(appointment=9001)
 
 
+def test_an_appointment_that_left_a_patient_whose_chart_is_deleted_leaves_the_calendar():
+    """Elation may tell of a merge no more than that the chart is deleted: the appointment is in the surviving chart's calendar."""
+    clinic = written()
+    clinic.elation_deleted(ADA.id)
+    assert (clinic.waits("link"), clinic.open()) == ("elation-chart-deleted", [])
+    clinic.appointment_vanished(VISIT)
+    assert clinic.wanted(SLOT) == DeleteEhrAppointment(appointment=9001)
+    clinic.carry_out_all()
+    assert (clinic.waits("link"), clinic.open()) == ("elation-chart-deleted", [])
+
+
 def test_a_cancelled_appointment_that_is_deleted_is_deleted_too():
     clinic = written()
     clinic.appointment(replace(VISIT, cancelled=True))
