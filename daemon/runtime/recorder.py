@@ -282,6 +282,7 @@ class PracticeRecorder:
             await self._stored.load_for(tx, state, fresh if only_if is None else events)
             if only_if is not None and not only_if(state, state.key_of(events[0].ehr, events[0].billing)):
                 return None
+            fresh = await self._stored.to_holders(tx, state, fresh)
             redriven = await redrive(tx, state.directory, fresh, self._keyring)
             await self._stored.load_for(tx, state, [one.event for one in redriven.values() if one.event is not None])
             return _Loaded(

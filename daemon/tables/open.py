@@ -86,6 +86,12 @@ async def open_in_slot(
     return [PatientKey(row["patient_key"]) for row in rows]
 
 
+async def holder_of_intent(connection: Connection, practice: PracticeId, intent: str) -> PatientKey | None:
+    """The patient that has this open intent; None where it is open no more."""
+    key = await connection.fetchval(SQL["holder_of_intent"], practice, intent)
+    return None if key is None else PatientKey(key)
+
+
 async def waiting_patients(connection: Connection, practice: PracticeId, code: str | None = None) -> list[PatientKey]:
     """Patients for whom anything (of this code) waits."""
     return [PatientKey(row["patient_key"]) for row in await connection.fetch(SQL["waiting_patients"], practice, code)]

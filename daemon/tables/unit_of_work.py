@@ -21,12 +21,25 @@ from events.ids import (
     EhrChartId,
     PatientKey,
     PracticeId,
+    charts_of,
     is_billing_key,
     number_of,
 )
 from events.keyed import hashed
 from events.merges import BillingLinkMoved
-from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WaitingCleared, WentLive
+from events.schema import (
+    BillingChartObserved,
+    ChartLinked,
+    Event,
+    IntentAttempted,
+    IntentOutcomeUnknown,
+    IntentRefused,
+    IntentSucceeded,
+    IntentSuperseded,
+    LinkMoved,
+    WaitingCleared,
+    WentLive,
+)
 from events.slots import CHART_SLOT, set_aside_in
 from events.store import Transaction
 from events.topics import Change, Checkpoint, Note, aside_of, row_of
@@ -37,6 +50,9 @@ from projections.rules.links import absorbers
 from projections.state.directory import Directory, decode_directory, encode_directory, fold_directory
 from projections.state.patient import Patient, decode_patient
 from projections.state.state import Alike, PracticeState
+
+OF_AN_INTENT = IntentAttempted | IntentOutcomeUnknown | IntentRefused | IntentSucceeded | IntentSuperseded
+"""Events about an intent that was requested before."""
 
 ITSELF_AND_TWINS = 4
 """Charts of its own system that are compared with one that is to be created: who is entered twice shares nearly everything."""
@@ -118,6 +134,26 @@ class StoredProjections:
         while ahead := {one for chart in gone for one in absorbers(chart, state)} - charts:
             charts |= ahead
             await self._load(tx, state, ahead, set())
+
+    async def to_holders(self, tx: Transaction, state: PracticeState, events: Sequence[Event]) -> list[Event]:
+        """The events, those of an intent under the charts of the patient that has it open; that patient is loaded.
+
+        Charts that were linked, or whose link moved, while a request was under way are another patient's by its end.
+        """
+        return [await self._to_holder(tx, state, event) for event in events]
+
+    async def _to_holder(self, tx: Transaction, state: PracticeState, event: Event) -> Event:
+        if not isinstance(event.body, OF_AN_INTENT) or (event.ehr is None and event.billing is None):
+            return event
+        patient = state.patients.get(state.key_of(event.ehr, event.billing))
+        if patient is not None and any(one.intent == event.body.intent for one in patient.intents.values()):
+            return event
+        holder = await still_open.holder_of_intent(tx.connection, self.practice, event.body.intent)
+        if not holder:
+            return event
+        await self._load_keys(tx, state, [holder])
+        charts = charts_of(holder)
+        return msgspec.structs.replace(event, ehr=charts.ehr, billing=charts.billing)
 
     async def load_missing(self, tx: Transaction, state: PracticeState, missing: Missing) -> None:
         """Add the patients that deciding looks at (`Batch.settle`)."""

@@ -16,6 +16,10 @@ SELECT patient_key FROM chartwire.open_intent WHERE practice = $1 AND patient_ke
 UNION
 SELECT patient_key FROM chartwire.waiting WHERE practice = $1 AND patient_key = ANY($2::text[]) AND slot = $3
 
+-- name: holder_of_intent
+-- The patient that has this open intent.
+SELECT patient_key FROM chartwire.open_intent WHERE practice = $1 AND intent = $2
+
 -- name: save_open_intents
 -- New open intents.
 INSERT INTO chartwire.open_intent (practice, patient_key, slot, intent, system, state, since)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from msgspec.structs import replace
 
+from daemon.tables.open import list_open_intents
 from events.codec import Keyring
-from events.commands import DismissRequested, TellApartRequested
-from events.ids import BillingPatientId, PatientKey
-from events.schema import (
-    BillingChartVanished,
-    IntentRefused,
-    IntentRequested,
-)
+from events.commands import DismissRequested, LinkRequested, TellApartRequested
+from events.ids import BillingPatientId, EhrChartId, PatientKey
+from events.schema import BillingChartVanished, EhrChartMerged, IntentRefused, IntentRequested, IntentSucceeded
 from events.store import Store
 from events.writes import (
     BillingChartWritten,
@@ -22,6 +21,7 @@ from events.writes import (
     Searched,
     System,
 )
+from tests.conftest import PRACTICE
 from tests.integration.finding import (
     answer,
     ask,
@@ -151,4 +151,25 @@ async def test_c1_who_looks_like_a_chart_that_somebody_is_asked_about_waits_for_
             await desk.see(BillingChartVanished(patient=BillingPatientId(903)))
     await desk.recorder.revisit("what it waited for has come")
     assert isinstance((await desk.patient(PatientKey("K:905"))).intents["chart"].write, CreateEhrChart)
+    await desk.sound()
+
+
+async def test_an_outcome_comes_to_whoever_has_the_request_open_by_then(store: Store, keyring: Keyring) -> None:
+    """A search is under way for a chart; somebody links the chart, and it is merged away before the answer comes."""
+    desk = await opened(store, keyring)
+    await desk.see(ehr(101))
+    await desk.see(billing(901, first_name="Mary", last_name="Shelley", birth_date=date(1997, 8, 30)))
+    await answer(desk, "K:901", Searched())
+    await attempt(desk, "E:101")
+    open_ = (await desk.patient(PatientKey("E:101"))).intents["chart"]
+    await desk.see(ehr(103, first_name="Ann", last_name="Other", birth_date=date(1950, 1, 2)))
+    chart, patient = EhrChartId(101), BillingPatientId(901)
+    await ask(desk, LinkRequested(ehr=chart, billing=patient, who="ann", force=True), patient, chart)
+    assert await links(store) == {(101, 901)}
+    await desk.see(EhrChartMerged(chart=chart, survivor=EhrChartId(103)))
+    assert await links(store) == {(103, 901)}
+    done = IntentSucceeded(intent=open_.intent, slot="chart", attempt=1, result=Searched())
+    await record(desk, "E:101", done, open_)
+    rows = await list_open_intents(store.pool, PRACTICE)
+    assert open_.intent not in {one.intent for one in rows}, "it would be done again after a restart"
     await desk.sound()

@@ -103,6 +103,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
         "open_intent_pkey": ("practice", "patient_key", "slot"),
         "waiting_pkey": ("practice", "patient_key", "slot"),
     },
+    "holder_of_intent": {"open_intent_pkey": ("practice",)},
     "save_waiting": {},
     "waiting_patients": {"waiting_pkey": ("practice",)},
     "waiting_of_practice": {"waiting_pkey": ("practice", "patient_key")},

@@ -253,6 +253,11 @@ def open_in_slot(at: Statement, practice: str, keys: Sequence[str], slot: str) -
 
 
 @answers
+def holder_of_intent(at: Statement, practice: str, intent: str) -> Answer:
+    return only([row for row in at.rows("open_intent", practice) if row["intent"] == intent], "patient_key")
+
+
+@answers
 def save_waiting(at: Statement, practice: str, *columns: Sequence[Any]) -> None:
     for key, slot, code, since in zip(*columns, strict=True):
         at.insert("waiting", practice=practice, patient_key=key, slot=slot, code=code, since=since)

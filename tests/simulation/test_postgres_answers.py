@@ -131,8 +131,14 @@ def of_open(
     return [
         lambda db, ring: unordered(still_open.list_open_intents(db, practice)),
         lambda db, ring: unordered(still_open.open_in_slot(db, practice, keys, "chart")),
+        lambda db, ring: holders(db, practice),
         lambda db, ring: unordered(still_open.waiting_patients(db, practice, code)),
     ]
+
+
+async def holders(db: Any, practice: PracticeId) -> list[PatientKey | None]:
+    intents = sorted(row.intent for row in await still_open.list_open_intents(db, practice))
+    return [await still_open.holder_of_intent(db, practice, one) for one in (*intents[:3], "none")]
 
 
 def of_days(
