@@ -33,6 +33,7 @@ from events.schema import (
     IntentSucceeded,
     IntentSuperseded,
     Origin,
+    Outcome,
     Recorded,
 )
 from events.traces import READING, Headers, Untraced
@@ -51,7 +52,6 @@ PARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-01")
 SHARES = 1_000_000
 DAY = 86_400_000_000_000
 CallOutcome = IntentSucceeded | IntentRefused | IntentSuperseded | IntentOutcomeUnknown
-Attempted = IntentAttempted | CallOutcome
 OUTCOMES = {
     IntentSucceeded: "succeeded",
     IntentRefused: "refused",
@@ -169,7 +169,7 @@ class EventTraces(Untraced):
 
     # -- the write --------------------------------------------------------------------------------------------------------
 
-    def _begin_write(self, event: Event, body: Attempted, attempt: int, *, current: bool) -> Span | None:
+    def _begin_write(self, event: Event, body: Outcome, attempt: int, *, current: bool) -> Span | None:
         wanted = self._wanted.get(body.intent) or _Wanted({}, _trace_of(event), event.cause)
         parent = None if wanted.cause is None else self._led.get(wanted.cause)
         if parent is None and not self._followed(wanted.trace):

@@ -31,12 +31,9 @@ from events.schema import (
     BillingChartObserved,
     ChartLinked,
     Event,
-    IntentAttempted,
-    IntentOutcomeUnknown,
-    IntentRefused,
     IntentSucceeded,
-    IntentSuperseded,
     LinkMoved,
+    Outcome,
     WaitingCleared,
     WentLive,
 )
@@ -50,9 +47,6 @@ from projections.rules.links import absorbers
 from projections.state.directory import Directory, decode_directory, encode_directory, fold_directory
 from projections.state.patient import Patient, decode_patient
 from projections.state.state import Alike, PracticeState
-
-OF_AN_INTENT = IntentAttempted | IntentOutcomeUnknown | IntentRefused | IntentSucceeded | IntentSuperseded
-"""Events about an intent that was requested before."""
 
 ITSELF_AND_TWINS = 4
 """Charts of its own system that are compared with one that is to be created: who is entered twice shares nearly everything."""
@@ -143,7 +137,7 @@ class StoredProjections:
         return [await self._to_holder(tx, state, event) for event in events]
 
     async def _to_holder(self, tx: Transaction, state: PracticeState, event: Event) -> Event:
-        if not isinstance(event.body, OF_AN_INTENT) or (event.ehr is None and event.billing is None):
+        if not isinstance(event.body, Outcome) or (event.ehr is None and event.billing is None):
             return event
         patient = state.patients.get(state.key_of(event.ehr, event.billing))
         if patient is not None and any(one.intent == event.body.intent for one in patient.intents.values()):

@@ -8,17 +8,9 @@ from daemon.tables import documents
 from events.codec import Keyring
 from events.ids import BillingPatientId, EhrChartId, PatientKey, charts_of
 from events.records import type_of
-from events.schema import (
-    Body,
-    IntentAttempted,
-    IntentSucceeded,
-    Origin,
-)
+from events.schema import Body, IntentAttempted, IntentSucceeded, Origin
 from events.store import Store
-from events.writes import (
-    AnyResult,
-    Searched,
-)
+from events.writes import AnyResult, Searched
 from projections.state.open_intents import OpenIntent
 from tests.conftest import PRACTICE
 from tests.integration.recorder_driver import RecorderDriver, billing, opened

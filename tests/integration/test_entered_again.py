@@ -13,25 +13,12 @@ from events.commands import DismissRequested, LinkRequested, TellApartRequested
 from events.ids import BillingPatientId, EhrChartId, PatientKey
 from events.schema import BillingChartVanished, EhrChartMerged, IntentRefused, IntentRequested, IntentSucceeded
 from events.store import Store
-from events.writes import (
-    BillingChartWritten,
-    CreateBillingChart,
-    CreateEhrChart,
-    EhrChartWritten,
-    Searched,
-    System,
-)
+from events.writes import BillingChartWritten, CreateBillingChart, CreateEhrChart, EhrChartWritten, Searched, System
 from tests.conftest import PRACTICE
-from tests.integration.finding import (
-    answer,
-    ask,
-    attempt,
-    chart_wait,
-    links,
-    record,
-)
+from tests.integration.finding import answer, ask, attempt, chart_wait, links, record
 from tests.integration.recorder_driver import billing, ehr, opened
 from tests.unit.records import ADA, ADA_THERE
+from tests.unit.test_links import ELSEWHERE
 
 
 async def test_c1_a_second_chart_of_somebody_linked_waits_and_is_never_created_over_there(
@@ -54,15 +41,7 @@ async def test_c1_somebody_linked_who_has_moved_and_is_entered_again_waits(store
     """Names and birth date are all that agrees: a namesake born on the same day is rarer than somebody who was registered anew."""
     desk = await opened(store, keyring)
     await desk.link()
-    moved = {
-        "address1": "9 Cedar Lane",
-        "address2": "",
-        "city": "Macon",
-        "zip": "31201",
-        "home_phone": "4785550144",
-        "email": "",
-    }
-    await desk.see(billing(903, mobile_phone="", work_phone="", **moved))
+    await desk.see(billing(903, mobile_phone="", work_phone="", **ELSEWHERE | {"middle_name": ADA.middle_name}))
     await answer(desk, "K:903", Searched())
     assert await chart_wait(desk, "K:903") == "candidates"
 

@@ -15,25 +15,11 @@ from daemon.tables import matching
 from events.codec import Keyring
 from events.commands import DismissRequested, ResyncRequested, UnlinkRequested
 from events.ids import BillingPatientId, EhrChartId, PatientKey
-from events.schema import (
-    ChartLinked,
-    Origin,
-)
+from events.schema import ChartLinked, Origin
 from events.store import Store
-from events.writes import (
-    CreateEhrChart,
-    Searched,
-)
+from events.writes import CreateEhrChart, Searched
 from tests.conftest import PRACTICE
-from tests.integration.finding import (
-    answer,
-    ask,
-    chart_wait,
-    links,
-    save_as_an_older_worker,
-    twice,
-    unmatched,
-)
+from tests.integration.finding import answer, ask, chart_wait, links, save_as_an_older_worker, twice, unmatched
 from tests.integration.recorder_driver import POLICY, billing, ehr, opened
 from tests.unit.records import ADA
 
