@@ -264,10 +264,12 @@ class Batch:
 
     def _understood(self, slots: tuple[str, ...], read_at: datetime | None = None) -> None:
         """What could not be used before and now can waits no longer. What was read before it was set aside says nothing of it."""
+        # of what was set aside in the future, by a clock that was set back since, no reading is known to be older
         cause = self.events[-1]
         for slot in slots:
             held = self.state.directory.waiting.get(slot)
-            if held is not None and (read_at is None or held.since is None or read_at >= held.since):
+            since = held.since if held is not None else None
+            if held is not None and (read_at is None or since is None or not read_at < since <= self.moment.now):
                 self.take(self._event(WaitingCleared(slot=slot, how=UNDERSTOOD), cause))
 
     # -- deciding ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
+from daemon.__main__ import main
 from daemon.demo.embedded import EmbeddedPostgres
 from daemon.instruments import Instruments
 from daemon.runtime.clocks import APART
@@ -127,12 +129,18 @@ class Scraped(ClinicAtWork):
         return found
 
     async def calm(self) -> Scrape:
-        """The first scrape in which nothing fails, nothing is queued and nothing was silent for long."""
+        """The first scrape in which nothing fails, nothing is queued and nothing was silent for long.
+
+        A person does what the items of set-aside messages say, whenever one appears.
+        """
         found: Scrape = {}
 
         async def reached() -> bool:
             nonlocal found
             found = await self.scrape()
+            for office in self.clinic.offices if value_of(found, "chartwire_waiting_items", code="quarantined") else ():
+                words = ["redrive", office.id, "--code", "quarantined", "--yes", "--config", str(self.file)]
+                await asyncio.to_thread(main, words)
             return not moving(found)
 
         try:

@@ -20,13 +20,12 @@ import asyncpg
 import msgspec
 import pytest
 
-from daemon.__main__ import main
 from daemon.config import load
 from daemon.runtime import worker as working
 from daemon.vendors.sections import SECTIONS
 from events.ids import PracticeId
 from events.topics import Checkpoint
-from tests.acceptance.scraped import Scrape, Scraped, moving, scraped, value_of
+from tests.acceptance.scraped import Scrape, Scraped, scraped, value_of
 from tests.conftest import until
 from tests.kafka.conftest import Kafka, kafka_jars
 from tests.promtool import promtool
@@ -189,21 +188,7 @@ async def events_refused(at: Scraped) -> Stage:
             at.desk.elation_patient(office)
     after = await at.seen("chartwire_messages_dropped_total", 4)
     await at.execute("DROP TRIGGER refusing ON chartwire.event", "DROP FUNCTION chartwire.refuse")
-    await redriven(at)
     return Stage("events refused", before, after, {"ChartwireMessageDropped"} | beside(before, after))
-
-
-async def redriven(at: Scraped) -> None:
-    """What was on its way while the trigger went may have been set aside instead: a person does what the item says."""
-
-    async def taken_in() -> bool:
-        found = await at.scrape()
-        for office in at.clinic.offices if value_of(found, "chartwire_waiting_items", code="quarantined") else ():
-            words = ["redrive", office.id, "--code", "quarantined", "--yes", "--config", str(at.file)]
-            await asyncio.to_thread(main, words)
-        return not moving(found)
-
-    await until(taken_in, 120.0)
 
 
 async def database_blocked(at: Scraped) -> Stage:

@@ -28,7 +28,7 @@ from events.records import BillingAppointment, BillLine
 from events.schema import BillingAppointmentObserved, BillingChartObserved
 from events.store import Store
 from events.writes import BillWritten, RecordCreated
-from projections.words.period import of_day
+from projections.words.period import ONE_DAY, of_day
 from tests.conftest import PRACTICE, TEMPLATE
 from tests.integration.recorder_driver import POLICY, RecorderDriver, insured
 from tests.integration.test_days import bill
@@ -288,16 +288,21 @@ async def test_a_week_is_shown_by_provider_and_day(booked: Booked) -> None:
 
 @pytest.mark.parametrize(("day", "also"), [(TODAY, ""), (TODAY, f"&provider={KAREO_LOCUM}"), (LONG_AGO, "")])
 async def test_a_week_opens_nobody_else(booked: Booked, day: date, also: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The grid counts all of the week's patients, so that these are opened, whoever's provider is chosen; each once."""
+    """The grid counts all of the week's patients, so that these are opened, whoever's provider is chosen; each once.
+
+    Days are kept in UTC: who comes on the day before or after the week is opened to see that it is another.
+    """
     browser = await booked.site.of("front-desk")
     found = opened_bodies(monkeypatch)
     answer = await browser.get(f"/p/elm/appointments?on={day}{also}")
     week = of_day("week", day)
     comes = {ADA_KEY: TODAY, MARIE: TODAY + timedelta(days=1), GRACE: LONG_AGO}
     there = sorted(key for key, on in comes.items() if on in week)
+    near = sorted(key for key, on in comes.items() if week.first - ONE_DAY <= on <= week.last + ONE_DAY)
     directory = b"patient|elm|"
-    assert sorted(found) == [directory, *(directory + key.encode() for key in there)]
+    assert sorted(found) == [directory, *(directory + key.encode() for key in near)]
     assert there
+    assert [key for key in near if key not in there and SHOWN_AS[key] in answer.text] == []
     assert all(name_ in answer.text for key, name_ in SHOWN_AS.items() if key in there and not also)
 
 

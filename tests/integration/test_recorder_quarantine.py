@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 
 import msgspec
@@ -90,6 +91,20 @@ async def test_what_was_read_before_a_record_was_set_aside_says_nothing_of_it(
     await driver.recorder.record_messages([aside])
     await driver.recorder.record_messages([before])
     assert list((await driver.waiting()).values()).count("quarantined") == 1
+    await driver.see(understood)
+    assert "quarantined" not in (await driver.waiting()).values()
+    await driver.sound()
+
+
+@UNREAD
+async def test_what_was_set_aside_by_a_clock_that_was_set_back_since_is_cleared_by_the_next_reading(
+    driver: RecorderDriver, quarantined: ChangeQuarantined, understood: Body
+) -> None:
+    await driver.open()
+    true = driver.now
+    driver.now = true + timedelta(days=365)
+    await driver.see(quarantined)
+    driver.now = true
     await driver.see(understood)
     assert "quarantined" not in (await driver.waiting()).values()
     await driver.sound()
