@@ -133,7 +133,7 @@ class Batch:
         """
         body = event.body
         if not is_command(body):
-            news, event = as_recorded(event, self.state, self.policy)
+            news, event = as_recorded(event, self.state, self.policy, self.moment.now)
             self._take(event, PRACTICE if isinstance(body, Aside) else holder(event, self.state))
             if news is not None:
                 self._take(self._event(news, event, Charts(news.ehr, news.billing)), PRACTICE)

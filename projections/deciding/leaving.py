@@ -6,6 +6,8 @@ does not fit it any more is let in with what was just read.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec.structs import replace
 
 from events.bookings import EhrAppointmentGone
@@ -25,6 +27,7 @@ from events.schema import (
     Origin,
 )
 from events.writes import Candidate, Searched, SearchEhr, System
+from projections.deciding.set_back import as_read
 from projections.rules.holds import is_kept_out, kept_out, ruled_at_sight
 from projections.state.leaving import record_in
 from projections.state.patient import BillingSide, EhrSide, Patient
@@ -32,8 +35,9 @@ from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 
 
-def as_recorded(event: Event, state: PracticeState, policy: Policy) -> tuple[KeptOut | None, Event]:
+def as_recorded(event: Event, state: PracticeState, policy: Policy, now: datetime) -> tuple[KeptOut | None, Event]:
     """What is recorded in place of `event`; and what is recorded before it, where the rule says something new of its patient."""
+    event = as_read(event, state.patients.get(state.key_of(event.ehr, event.billing)), now)
     body = event.body
     if isinstance(body, IntentSucceeded) and isinstance(body.result, Searched):
         return None, _without_left_out(event, body, body.result, state)

@@ -50,6 +50,34 @@ def test_our_clock_jumps_and_nothing_is_lost_and_no_storm_begins(hours: int) -> 
     lived(story, begun=False)
 
 
+def test_what_people_enter_right_after_our_clock_was_set_back_is_written_to_the_other_system() -> None:
+    """It had told an hour too much when the patients were read, and for an hour every reading looks older than that."""
+
+    async def story(pair: Pair) -> None:
+        world, clinic = pair.world, pair.world.clinic
+        right, ahead = world.loop.now, [timedelta()]
+        world.loop.now = lambda: right() + ahead[0]  # type: ignore[method-assign]
+        clinic.ehr.state.now, clinic.billing.state._now = right, right
+        await world.begin()
+        await pair.opened()
+        ahead[0] = timedelta(hours=1)
+        city = pair.move(HIT)
+        assert await pair.until(lambda: pair.lives_in(HIT, city), 10 * MINUTES, HIT)
+        ahead[0] = timedelta()
+        moved = pair.move(HIT)
+        assert await pair.until(lambda: pair.lives_in(HIT, moved), 10 * MINUTES, HIT)
+        chart, patient = world.links(HIT)[0]
+        address = dict(clinic.ehr.patients[chart]["address"], city="Elsewhere")
+        clinic.ehr.people.edit_patient(chart, address=address)
+        there = clinic.billing.patients[patient]
+        assert await pair.until(lambda: there.city == "Elsewhere", 10 * MINUTES, HIT)
+        await asyncio.sleep(120 * MINUTES)
+        assert pair.lives_in(HIT, "Elsewhere"), "our own write is nobody's edit, and goes nowhere"
+        assert there.city == "Elsewhere"
+
+    lived(story, begun=False)
+
+
 @pytest.mark.parametrize("saturday", [datetime(2026, 3, 7, 19, tzinfo=UTC), datetime(2026, 10, 31, 19, tzinfo=UTC)])
 def test_a_day_of_23_or_25_hours_is_a_day_like_any_other(monkeypatch: pytest.MonkeyPatch, saturday: datetime) -> None:
     """Passes and watermarks go on through the night in which the clocks change; appointments stay where people booked them."""

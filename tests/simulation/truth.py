@@ -76,11 +76,12 @@ class Truth:
     # -- asked by the judge -------------------------------------------------------------------------------------------------
 
     def made(self, chart: Chart, of: Chart) -> None:
-        """The daemon made a chart for the person of another."""
+        """The daemon made a chart for the person of another. A copy of what was edited holds nothing that anybody was registered with."""
         number = self._of.get(of)
         if number is not None and chart not in self._of:
             self._of[chart] = number
-            self._held[chart] = self._told(chart)
+            told = self._told(chart)
+            self._held[chart] = told if self.is_as_registered(of) else (None,) * len(told)
 
     def is_in(self, chart: Chart, office: Office) -> bool:
         """Whether a chart is one of this practice's."""

@@ -141,7 +141,7 @@ class Recording:
 
     def _take(self, event: Event, touched: dict[PatientKey, Event], come: set[str]) -> None:
         if not isinstance(event.body, Command):
-            news, event = as_recorded(event, self.state, self.policy)
+            news, event = as_recorded(event, self.state, self.policy, self.moment.now)
             key = PatientKey("") if isinstance(event.body, Aside) else holder(event, self.state)
             self._fold(event, key, touched, come)
             if news is not None:

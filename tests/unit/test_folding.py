@@ -55,6 +55,7 @@ def test_of_equal_modified_times_the_later_reading_wins():
     clinic = Clinic()
     clinic.linked()
     read = clinic.now
+    clinic.now += timedelta(minutes=10)
     clinic.ehr(replace(ADA, city="Macon"), modified=read, observed=read + timedelta(minutes=5))
     clinic.ehr(replace(ADA, city="Augusta"), modified=read, observed=read + timedelta(minutes=4))
     assert clinic.patient().ehr.chart.city == "Macon"

@@ -191,14 +191,19 @@ class ElationConnector:
         await self._intake.observe([Observation(body=body, resource="directory", record="all", read_at=read_at)])
 
     async def subscribe(self) -> None:
-        """One subscription per resource, each with a target of its own, so that its key is known before parsing."""
+        """One subscription per resource, each with a target of its own, so that its key is known before parsing.
+
+        What an earlier profile subscribed to still comes: its key is kept, too, or Elation would try what is refused for days.
+        """
         kept = await self._subscriptions.get()
         theirs = {(one.resource, one.target): one async for one in self._good("subscriptions", self._client.subscriptions())}
         visits = self.policies is not None or self.calendar is not None
-        for resource in (*RESOURCES, APPOINTMENTS) if visits else RESOURCES:
+        for resource in (*RESOURCES, APPOINTMENTS):
             target = f"{self._webhook_base}/webhooks/elation/{self._intake.practice}/{resource}"
             known = theirs.get((resource, target))
             if known is None or known.deleted_date is not None:
+                if resource == APPOINTMENTS and not visits:
+                    continue
                 if resource in kept:
                     log.warning("subscription_lost", practice=self._intake.practice, resource=resource)
                 try:
