@@ -229,15 +229,15 @@ def is_renamed(one: Pair) -> bool:
 def _is_called_otherwise(levels: Levels) -> bool:
     """Whether nothing of the names agrees, and birth date and two of street, phone and e-mail do, and sex is not another.
 
-    A new last name entered where the first name belongs looks so. Twins have one last name.
+    A new last name entered where the first name belongs looks so. Twins have one last name. Of a mistyped birth date all three and the
+    sex have to agree.
     """
-    names = levels[F.FIRST] is levels[F.LAST] is L.OTHER
-    return (
-        names
-        and levels[F.BORN] is L.EXACT
-        and levels[F.SEX] is not L.OTHER
-        and [levels[field] for field in (F.STREET, F.PHONE, F.EMAIL)].count(L.EXACT) > 1
-    )
+    if levels[F.FIRST] is not L.OTHER or levels[F.LAST] is not L.OTHER:
+        return False
+    same = [levels[field] for field in (F.STREET, F.PHONE, F.EMAIL)].count(L.EXACT)
+    if levels[F.BORN] is L.EXACT:
+        return same > 1 and levels[F.SEX] is not L.OTHER
+    return levels[F.BORN] in DATE_MISTYPED and same == 3 and levels[F.SEX] is L.EXACT
 
 
 def _is_born_otherwise(levels: Levels) -> bool:

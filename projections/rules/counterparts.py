@@ -31,9 +31,9 @@ from projections.matching import (
     pair_of,
 )
 from projections.rules.holds import is_kept_out, kept_out
-from projections.rules.people import candidate, chart_in, charts_of, normal_of, person_of
+from projections.rules.people import candidate, chart_in, charts_of, has_counterpart_coming, normal_of, person_of
 from projections.state.directory import pair_key
-from projections.state.open_intents import UNDER_WAY, OpenIntent
+from projections.state.open_intents import OpenIntent
 from projections.state.patient import Patient, is_barred
 from projections.state.state import Alike, PracticeState
 
@@ -287,13 +287,9 @@ def is_taken(id_: int, state: PracticeState, ehr: bool) -> bool:
     other = _patient_of(id_, state, ehr)
     if other is None:
         return False
-    if other.link is not None or other.created is not None:
+    if other.link is not None or has_counterpart_coming(other):
         return True
     side = other.ehr
     if side is not None and (side.chart.deleted or side.chart.merged_into is not None):
         return ehr
-    if other.billing is not None and other.billing.vanished:
-        return True
-    creating = other.intents.get(CHART_SLOT)
-    under_way = creating is not None and creating.state in UNDER_WAY
-    return under_way and creating is not None and isinstance(creating.write, CreateEhrChart | CreateBillingChart)
+    return other.billing is not None and other.billing.vanished

@@ -5,21 +5,35 @@ from __future__ import annotations
 from functools import lru_cache
 
 from events.records import BillingChart, EhrChart
-from events.writes import Candidate
+from events.slots import CHART_SLOT
+from events.writes import Candidate, CreateBillingChart, CreateEhrChart
 from projections.matching import Normal, Person, normalize
+from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import Patient
 
 
 def charts_of(patient: Patient) -> tuple[EhrChart | None, BillingChart | None]:
-    """The charts of a patient that are there; none of one who is kept out, whom nobody is compared with."""
+    """The charts of a patient that are there; none of one who is kept out, whom nobody is compared with.
+
+    What was created for a patient is a patient of its own until it is linked. Until then the chart that it was created for counts as there
+    even if it was deleted or merged meanwhile: else what was created would look like somebody new, and be given another chart.
+    """
     if patient.out:
         return None, None
     here, there = patient.ehr, patient.billing
-    gone = here is None or here.chart.deleted or here.chart.merged_into is not None
-    return (
-        None if here is None or gone else here.chart,
-        None if there is None or there.vanished else there.chart,
-    )
+    if patient.link is None:
+        here, there = (None, there) if patient.in_billing else (here, None)
+    awaited = patient.link is None and has_counterpart_coming(patient)
+    gone = here is None or ((here.chart.deleted or here.chart.merged_into is not None) and not awaited)
+    vanished = there is None or (there.vanished and not awaited)
+    return None if here is None or gone else here.chart, None if there is None or vanished else there.chart
+
+
+def has_counterpart_coming(patient: Patient) -> bool:
+    """Whether a counterpart of an unlinked chart was created, or may have been by an attempt that is not settled yet."""
+    open_ = patient.intents.get(CHART_SLOT)
+    creates = open_ is not None and isinstance(open_.write, CreateEhrChart | CreateBillingChart)
+    return patient.created is not None or (creates and open_ is not None and open_.state in UNDER_WAY)
 
 
 def chart_in(patient: Patient | None, *, ehr: bool) -> EhrChart | BillingChart | None:

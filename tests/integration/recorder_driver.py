@@ -37,6 +37,7 @@ from events.schema import (
     BillObserved,
     Body,
     CommandRefused,
+    EhrChartDeleted,
     EhrChartMerged,
     EhrChartObserved,
     EhrDirectoryObserved,
@@ -122,7 +123,7 @@ class RecorderDriver:
                 ehr = bill.patient
             case EhrAppointmentObserved(appointment=entered):
                 ehr = entered.patient
-            case EhrAppointmentGone(chart=left) | EhrChartMerged(chart=left):
+            case EhrAppointmentGone(chart=left) | EhrChartMerged(chart=left) | EhrChartDeleted(chart=left):
                 ehr = left
         event = Event(
             id=event_id(PRACTICE, type_of(body), self.now, self._number),

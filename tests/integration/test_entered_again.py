@@ -11,7 +11,14 @@ from daemon.tables.open import list_open_intents
 from events.codec import Keyring
 from events.commands import DismissRequested, LinkRequested, TellApartRequested
 from events.ids import BillingPatientId, EhrChartId, PatientKey
-from events.schema import BillingChartVanished, EhrChartMerged, IntentRefused, IntentRequested, IntentSucceeded
+from events.schema import (
+    BillingChartVanished,
+    EhrChartDeleted,
+    EhrChartMerged,
+    IntentRefused,
+    IntentRequested,
+    IntentSucceeded,
+)
 from events.store import Store
 from events.writes import BillingChartWritten, CreateBillingChart, CreateEhrChart, EhrChartWritten, Searched, System
 from tests.conftest import PRACTICE
@@ -151,4 +158,32 @@ async def test_an_outcome_comes_to_whoever_has_the_request_open_by_then(store: S
     await record(desk, "E:101", done, open_)
     rows = await list_open_intents(store.pool, PRACTICE)
     assert open_.intent not in {one.intent for one in rows}, "it would be done again after a restart"
+    await desk.sound()
+
+
+@pytest.mark.parametrize("seen_first", [False, True])
+@pytest.mark.parametrize("merged", [False, True])
+async def test_what_was_created_for_a_chart_that_is_gone_by_then_is_linked_and_given_no_chart_of_its_own(
+    store: Store, keyring: Keyring, merged: bool, seen_first: bool
+) -> None:
+    """The answer was lost; meanwhile people deleted the chart in Elation, or merged it into another (seeds 200550, 200557)."""
+    desk = await opened(store, keyring)
+    await desk.see(ehr(101), ehr(103, first_name="Ann", last_name="Other", birth_date=date(1950, 1, 2)))
+    await answer(desk, "E:101", Searched())
+    await attempt(desk, "E:101")
+    open_ = (await desk.patient(PatientKey("E:101"))).intents["chart"]
+    chart = EhrChartId(101)
+    await desk.see(EhrChartMerged(chart=chart, survivor=EhrChartId(103)) if merged else EhrChartDeleted(chart=chart))
+    if seen_first:
+        await desk.see(billing(905))
+        await answer(desk, "K:905", Searched())
+        assert await chart_wait(desk, "K:905") == "candidates"
+    result = BillingChartWritten(chart=replace(ADA_THERE, id=BillingPatientId(905)), read_at=desk.now)
+    done = IntentSucceeded(intent=open_.intent, slot="chart", attempt=1, result=result)
+    await record(desk, "E:101", done, open_)
+    assert await links(store) == {(103 if merged else 101, 905)}
+    await desk.see(billing(905))
+    patient = await desk.patient(PatientKey("K:905"))
+    assert ("link" in patient.waiting) is not merged, "the link is interrupted until the chart is restored"
+    assert not any(isinstance(one, IntentRequested) and isinstance(one.write, CreateEhrChart) for one in await desk.bodies())
     await desk.sound()

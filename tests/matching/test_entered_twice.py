@@ -106,6 +106,29 @@ def test_who_is_somebody_else_is_not(values: dict[str, object]) -> None:
     assert not alike(**values)
 
 
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [
+        ({"birth_date": date(1943, 1, 8)}, True),
+        ({"birth_date": date(1943, 8, 2)}, True),
+        ({"birth_date": date(1971, 4, 17)}, False),
+        ({"birth_date": date(1943, 1, 8), "sex": "Male"}, False),
+        ({"birth_date": date(1943, 1, 8), "email": "marguerite@mail.example"}, False),
+        ({"birth_date": date(1943, 1, 8), "address1": "9 Cedar Lane"}, False),
+    ],
+    ids=["swapped", "a digit", "another date", "another sex", "another e-mail", "another street"],
+)
+def test_who_married_with_swapped_names_and_a_mistyped_date_is_asked_about_where_all_else_agrees(
+    values: dict[str, object], asked: bool
+) -> None:
+    """Seed 200221."""
+    there = replace(THERE, email="helena@mail.example")
+    here = replace(there, id="2", first_name="Eisenhart", last_name="Helena", **values)
+    one, other = normalize(here), normalize(there)
+    pair = pair_of(one, other, Frequencies.of([one, *OTHERS], [other, *OTHERS]))
+    assert (pair is not None and is_renamed(pair)) is asked
+
+
 MOVED = {"address1": "9 Cedar Lane", "city": "Larkspur", "zip": "80999", "phones": ("7205550199",)}
 
 

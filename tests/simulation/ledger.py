@@ -168,7 +168,8 @@ class Ledger:
         shown = self._shown(ehr, billing, name)
         # what came from whom it was linked with before may win where a conflict tells of it
         told = bool(edits) and shown is not None and shown > edits[-1].at
-        if edits and not ours and not told and value not in {one.value for one in counting}:
+        brought = bool(edits) and self._is_brought(ehr, billing, name, value, edits[-1].at)
+        if edits and not ours and not told and not brought and value not in {one.value for one in counting}:
             return [f"{name} does not end as people left it"]
         met = sorted((*self._agreed[ehr, billing, name], *self._met[ehr, billing, name]), key=lambda one: one.at)
         for one in edits:
@@ -183,6 +184,11 @@ class Ledger:
             if one.value not in ("", value) and not agreed and (shown is None or shown < one.at):
                 return [f"{name} was overwritten unseen"]
         return []
+
+    def _is_brought(self, ehr: int, billing: int, name: str, value: str, after: datetime) -> bool:
+        """Was the value written to either after what people left there, while it was linked with another, where somebody had entered it?"""
+        pairs = [pair for pair in self._sent if pair[2] == name and (pair[0] == ehr) is not (pair[1] == billing)]
+        return any(one.value == value and one.at > after for pair in pairs for one in self._sent[pair])
 
     def _is_told(self, ehr: int, billing: int, name: str, edit: Entry) -> bool:
         """Does a conflict tell of an edit's value that nothing of ours has replaced in between? Of A, B and A saved within a minute A alone

@@ -35,7 +35,22 @@ def test_bookings_switched_off_and_on_again_violate_none(processes: ProcessPoolE
 
 def test_a_practice_that_changes_its_profile_violates_none(processes: ProcessPoolExecutor) -> None:
     """It changes in the middle of the day, while workers are up, down or suspended; `--switching` for more."""
-    once_fell = (150159, 150225, 162009, 170785, 170853, 180925, 190371, 200117, 200146)
+    once_fell = (
+        150159,
+        150225,
+        162009,
+        170785,
+        170853,
+        180925,
+        190371,
+        200117,
+        200146,
+        200221,
+        200419,
+        200550,
+        200557,
+        200767,
+    )
     futures = [processes.submit(of_seed, seed, "", "switching") for seed in (*range(1, 9), *once_fell)]
     fallen = [verdict for future in futures if not (verdict := future.result()).ok]
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
