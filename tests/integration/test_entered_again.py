@@ -187,3 +187,25 @@ async def test_what_was_created_for_a_chart_that_is_gone_by_then_is_linked_and_g
     assert ("link" in patient.waiting) is not merged, "the link is interrupted until the chart is restored"
     assert not any(isinstance(one, IntentRequested) and isinstance(one.write, CreateEhrChart) for one in await desk.bodies())
     await desk.sound()
+
+
+async def test_a_chart_created_for_a_patient_that_is_gone_by_then_is_linked_and_given_no_patient_of_its_own(
+    store: Store, keyring: Keyring
+) -> None:
+    desk = await opened(store, keyring)
+    await desk.see(billing(901))
+    await answer(desk, "K:901", Searched())
+    await attempt(desk, "K:901")
+    open_ = (await desk.patient(PatientKey("K:901"))).intents["chart"]
+    await desk.see(BillingChartVanished(patient=BillingPatientId(901)), ehr(103))
+    await answer(desk, "E:103", Searched())
+    assert await chart_wait(desk, "E:103") == "candidates"
+    result = EhrChartWritten(chart=replace(ADA, id=EhrChartId(103)), read_at=desk.now)
+    done = IntentSucceeded(intent=open_.intent, slot="chart", attempt=1, result=result)
+    await record(desk, "K:901", done, open_)
+    assert await links(store) == {(103, 901)}
+    assert "link" in (await desk.patient(PatientKey("K:901"))).waiting
+    assert not any(
+        isinstance(one, IntentRequested) and isinstance(one.write, CreateBillingChart) for one in await desk.bodies()
+    )
+    await desk.sound()
