@@ -166,8 +166,8 @@ class Ledger:
         sent = self._sent[ehr, billing, name]
         ours = any(other.value == one.value and abs(other.at - one.at) <= BLIND for one in counting for other in sent)
         shown = self._shown(ehr, billing, name)
-        # what came from whom it was linked with before may win where a conflict tells of it
-        told = bool(edits) and shown is not None and shown > edits[-1].at
+        # what came from whom it was linked with before, or was saved within moments of it, may win where a conflict tells of it
+        told = bool(edits) and shown is not None and shown > edits[-1].at - BLIND
         brought = bool(edits) and self._is_brought(ehr, billing, name, value, edits[-1].at)
         if edits and not ours and not told and not brought and value not in {one.value for one in counting}:
             return [f"{name} does not end as people left it"]
