@@ -31,9 +31,10 @@ def charts_of(patient: Patient) -> tuple[EhrChart | None, BillingChart | None]:
 
 def has_counterpart_coming(patient: Patient) -> bool:
     """Whether a counterpart of an unlinked chart was created, or may have been by an attempt that is not settled yet."""
+    if patient.created is not None:
+        return True
     open_ = patient.intents.get(CHART_SLOT)
-    creates = open_ is not None and isinstance(open_.write, CreateEhrChart | CreateBillingChart)
-    return patient.created is not None or (creates and open_ is not None and open_.state in UNDER_WAY)
+    return open_ is not None and open_.state in UNDER_WAY and isinstance(open_.write, CreateEhrChart | CreateBillingChart)
 
 
 def chart_in(patient: Patient | None, *, ehr: bool) -> EhrChart | BillingChart | None:

@@ -24,17 +24,23 @@ async def calls_in(pair: Pair, seconds: float) -> int:
     return pair.world.network.requests - before
 
 
+async def begun_by_our_clock(pair: Pair) -> list[timedelta]:
+    """The world's day begins. What stands in the list is how far our clock is ahead of the vendors' and PostgreSQL's."""
+    world, clinic = pair.world, pair.world.clinic
+    right, ahead = world.loop.now, [timedelta()]
+    world.loop.now = lambda: right() + ahead[0]  # type: ignore[method-assign]
+    clinic.ehr.state.now, clinic.billing.state._now = right, right
+    await world.begin()
+    await pair.opened()
+    return ahead
+
+
 @pytest.mark.parametrize("hours", [1, -1])
 def test_our_clock_jumps_and_nothing_is_lost_and_no_storm_begins(hours: int) -> None:
     """Ours alone: the vendors' clocks and PostgreSQL's go on. Later it jumps back to where they are."""
 
     async def story(pair: Pair) -> None:
-        world, clinic = pair.world, pair.world.clinic
-        right, ahead = world.loop.now, [timedelta()]
-        world.loop.now = lambda: right() + ahead[0]  # type: ignore[method-assign]
-        clinic.ehr.state.now, clinic.billing.state._now = right, right
-        await world.begin()
-        await pair.opened()
+        world, ahead = pair.world, await begun_by_our_clock(pair)
         usual = await calls_in(pair, 60 * MINUTES)
         for jump in (timedelta(hours=hours), timedelta()):
             ahead[0] = jump
@@ -54,12 +60,7 @@ def test_what_people_enter_right_after_our_clock_was_set_back_is_written_to_the_
     """It had told an hour too much when the patients were read, and for an hour every reading looks older than that."""
 
     async def story(pair: Pair) -> None:
-        world, clinic = pair.world, pair.world.clinic
-        right, ahead = world.loop.now, [timedelta()]
-        world.loop.now = lambda: right() + ahead[0]  # type: ignore[method-assign]
-        clinic.ehr.state.now, clinic.billing.state._now = right, right
-        await world.begin()
-        await pair.opened()
+        world, clinic, ahead = pair.world, pair.world.clinic, await begun_by_our_clock(pair)
         ahead[0] = timedelta(hours=1)
         city = pair.move(HIT)
         assert await pair.until(lambda: pair.lives_in(HIT, city), 10 * MINUTES, HIT)

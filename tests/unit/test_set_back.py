@@ -10,7 +10,6 @@ import pytest
 from msgspec.structs import fields, replace
 
 from events.bookings import StandsAlready
-from events.records import ChartPolicy
 from events.schema import IntentSucceeded
 from events.writes import AnyResult, BillWritten, EhrChartWritten
 from projections.deciding.set_back import as_read
@@ -18,10 +17,9 @@ from projections.state.patient import Patient
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
 from tests.unit.stories import IN_CALENDAR, VISIT
-from tests.unit.test_folding_every_event import DONE
+from tests.unit.test_folding_every_event import DONE, HELD
 
 HOUR = timedelta(hours=1)
-POLICY = ChartPolicy(id=5001, rank=1, active=True, member_id="XYZ123")
 KINDS: dict[str, tuple[Callable[[Clinic, Any], object], Any, Any, Callable[[Patient], Any]]] = {
     "chart": (Clinic.ehr, ADA, replace(ADA, city="Macon"), lambda one: one.ehr.chart),  # type: ignore[union-attr]
     "patient": (Clinic.billing, ADA_THERE, replace(ADA_THERE, city="Macon"), lambda one: one.billing.chart),  # type: ignore[union-attr]
@@ -43,7 +41,7 @@ KINDS: dict[str, tuple[Callable[[Clinic, Any], object], Any, Any, Callable[[Pati
         replace(GOOD_BILL, status="Billed"),
         lambda one: one.bills[str(GOOD_BILL.id)].bill,
     ),
-    "policies": (Clinic.policies, POLICY, replace(POLICY, member_id="OTHER"), lambda one: one.coverage.policies[0]),  # type: ignore[union-attr,index]
+    "policies": (Clinic.policies, HELD, replace(HELD, member_id="OTHER"), lambda one: one.coverage.policies[0]),  # type: ignore[union-attr,index]
 }
 """By kind: how one is read, as it was, as it is now, and what is known of it."""
 kinds = pytest.mark.parametrize("kind", KINDS)
