@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -42,8 +42,15 @@ class Installation(ClinicAtWork):
         return await examine(config, self.file.parent, now=lambda: datetime.now(UTC) + self.ahead)
 
     async def found(self, code: str) -> Finding:
-        """The first finding of this code."""
-        every = await self.findings()
+        """The first finding of this code: what a worker does and what it reports come a moment after their cause."""
+        every: list[Finding] = []
+
+        async def there() -> bool:
+            every[:] = await self.findings()
+            return code in {one.code for one in every}
+
+        with suppress(TimeoutError):
+            await until(there, 60.0)
         assert code in {one.code for one in every}, every
         return next(one for one in every if one.code == code)
 
