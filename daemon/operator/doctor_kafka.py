@@ -39,7 +39,7 @@ async def look_at_kafka(config: Config, beside: Path) -> list[Finding]:
                     for one in await aiokafka_inside.described(admin, [CHANGES, EVENTS, HEADS])
                     if one["partitions"]
                 }
-                settings = await _broker_settings(admin)
+                settings = await broker_settings(admin)
                 taken = await aiokafka_inside.versions_taken(admin, FETCH)
             finally:
                 await admin.close()
@@ -87,15 +87,15 @@ def _topics(config: Config, topics: dict[str, list[dict[str, Any]]]) -> list[Fin
     return found
 
 
-async def _broker_settings(admin: Any) -> dict[str, str]:
+async def broker_settings(admin: AIOKafkaAdminClient) -> dict[str, str]:
     """The settings of a broker about sessions; nothing where it does not tell."""
     from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
     try:
-        brokers = [one.nodeId for one in admin._client.cluster.brokers()]
-        asked = [ConfigResource(ConfigResourceType.BROKER, str(brokers[0]), configs=dict.fromkeys(SESSIONS, ""))]
+        brokers = (await admin.describe_cluster())["brokers"]
+        asked = [ConfigResource(ConfigResourceType.BROKER, str(brokers[0]["node_id"]), configs=dict.fromkeys(SESSIONS, ""))]
         answers = await admin.describe_configs(asked)
-    except (KafkaError, OSError, IndexError, AttributeError, NotImplementedError, ValueError):
+    except (KafkaError, OSError, IndexError, NotImplementedError, ValueError):
         return {}
     return {entry[0]: entry[1] for answer in answers for resource in answer.resources for entry in resource[4]}
 

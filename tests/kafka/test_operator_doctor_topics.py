@@ -14,6 +14,7 @@ import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from daemon.config import load
+from daemon.operator import doctor_kafka
 from daemon.runtime import witnessing
 from daemon.runtime import worker as working
 from daemon.sandbox.front_desk import FrontDesk
@@ -69,6 +70,14 @@ async def test_topics_that_somebody_deleted_come_back_while_a_worker_is_at_work(
     await until(published, 90.0)
     await at.gone("unwitnessed")
     await at.gone("pass-failing")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_brokers_tell_which_session_time_outs_they_take(at: Installation) -> None:
+    """As deploy/kafka/run.sh sets the lower one, and Apache Kafka the upper one."""
+    async with administered(at) as admin:
+        told = await doctor_kafka.broker_settings(admin)
+    assert told == {"group.min.session.timeout.ms": "1000", "group.max.session.timeout.ms": "1800000"}
 
 
 @asynccontextmanager

@@ -94,7 +94,7 @@ async def test_a_broker_that_is_away_says_no_version(monkeypatch: pytest.MonkeyP
 
 
 def test_no_other_file_of_the_product_uses_them() -> None:
-    private = re.compile(r"\._(sender|message_accumulator|coordinator|send_request|get_conn)\b")
+    private = re.compile(r"\._(sender|message_accumulator|coordinator|send_request|get_conn)\b|(?<!self)\._client\b")
     found = {
         str(file.relative_to(ROOT))
         for folder in ("daemon", "events", "projections")
