@@ -31,7 +31,7 @@ from events.ids import PracticeId
 from events.keys import KeyMissing, UnreadableEvent
 from events.store import AWAY
 from events.stray import settled
-from events.topics import CHANGES, Change, Message, decode_message, unreadable
+from events.topics import CHANGES, Change, Message, decode_message, read_again, unreadable
 from events.watch import Recounted, Stalled, Watch
 
 log = structlog.get_logger()
@@ -309,7 +309,7 @@ class ChangeConsumer:
         """Record a practice's messages until none are left; alone in its wait when that does not succeed."""
         failures = 0
         try:
-            while not backlog.closed and (batch := queue.take()):
+            while not backlog.closed and (batch := read_again(queue.take(), self._bus.keyring)):
                 if await self._take(partition, practice, batch):
                     queue.done(len(batch))
                     failures = 0

@@ -11,6 +11,8 @@ all workers sign (`Keyring.takes_unsigned`).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -272,6 +274,25 @@ def unreadable(record: Any, error: Exception, *, quiet: bool) -> Change:
         body=MessageUnreadable(topic=record.topic, partition=record.partition, offset=record.offset, reason=reason, raw=raw),
     )
     return Change(practice=practice, event=event)
+
+
+def read_again(messages: Sequence[Message], keyring: Keyring) -> list[Message]:
+    """The messages, those among them that lacked nothing but a key as they were read with the keys of now.
+
+    A practice records nothing while its key files are away, so what came meanwhile is unreadable and waits. It is no longer unreadable
+    once they are back.
+    """
+    return [_read_again(one, keyring) for one in messages]
+
+
+def _read_again(message: Message, keyring: Keyring) -> Message:
+    event = message.event if isinstance(message, Change) else None
+    if event is not None and isinstance(event.body, MessageUnreadable) and event.body.reason == KeyMissing.__name__:
+        with suppress(KeyMissing, UnreadableEvent):
+            found = decode_message(event.body.raw, keyring)
+            if found.practice == message.practice:
+                return found
+    return message
 
 
 def _written(record: Any) -> datetime:

@@ -73,6 +73,18 @@ class Reader:
         await self.consumer.run()
 
 
+class Hesitant(Reader):
+    """Not able at first. `offered` is what it was asked to record."""
+
+    def __init__(self, bus: Bus, group: str) -> None:
+        super().__init__(bus, group)
+        self.able, self.offered = False, list[Message]()
+
+    async def record(self, practice: PracticeId, messages: Sequence[Message]) -> bool:
+        self.offered += messages
+        return await super().record(practice, messages)
+
+
 class Slow(Reader):
     """Puts nothing down until it `may_end`. `order` is what it gained and lost."""
 
@@ -252,6 +264,32 @@ async def test_an_unreadable_message_is_set_aside(bus: Bus, keyring: Keyring) ->
     assert [one.raw for one in unreadable[-5:-2]] == [b"garbage", b"", b""]
     assert {(one.topic, one.partition) for one in unreadable} == {(CHANGES, bus.partition_of(PRACTICE))}
     assert len({one.id for one in held}) == len(held)
+
+
+async def test_what_came_while_the_key_was_away_is_read_once_it_is_back(bus: Bus, keyring: Keyring) -> None:
+    """A practice records nothing without its key files. What waits for it meanwhile is set aside for nobody to try again."""
+    group, whole = f"keyless-{next(_groups)}", Keyring(keyring.keys_of(PRACTICE) | keyring.keys_of(OTHER))
+    sent: list[Message] = [
+        Change(practice=PRACTICE, event=observed(1)),
+        Checkpoint(practice=PRACTICE, source=f"marker.{group}", value="1"),
+    ]
+    there = Bus(bus.bootstrap_servers, {}, Keyring(keyring.keys_of(OTHER)), enable_idempotence=False)
+    await there.start()
+    await there.ensure_topics(4, 1)
+    try:
+        await bus.publish(PRACTICE, sent)
+        reader = Hesitant(there, group)
+        async with reading(reader):
+            await until(lambda: reader.offered)
+            assert {type(one.event.body) for one in reader.offered if isinstance(one, Change) and one.event} == {
+                MessageUnreadable
+            }
+            there.keyring.renew(whole)
+            reader.able = True
+            await until(lambda: sent[1] in reader.seen)
+    finally:
+        await there.stop()
+    assert [one for one in reader.seen if one in sent] == sent
 
 
 async def test_a_practice_is_where_every_kafka_client_would_put_it(bus: Bus) -> None:

@@ -28,6 +28,7 @@ from tests.integration.test_bus import (  # noqa: F401
     test_a_practice_that_cannot_be_recorded_holds_up_no_other,
     test_a_practices_messages_arrive_in_order_and_offsets_follow_recording,
     test_an_unreadable_message_is_set_aside,
+    test_what_came_while_the_key_was_away_is_read_once_it_is_back,
     test_what_was_not_recorded_is_offered_again,
 )
 from tests.kafka.conftest import Kafka

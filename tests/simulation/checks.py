@@ -246,24 +246,26 @@ class Checks:
         assert self.database is not None
         stored = self.database.tables["event"].index["practice", "event_id"]
         for record in records:
+            aside = self._is_set_aside(record)
             try:
                 message = decode_message(record.value, self._keyring)
             except UnreadableEvent:
-                self._unreadable_committed(record)
+                if not aside:
+                    self.say("I4", "offsets were committed before an unreadable message was recorded")
                 continue
+            if aside:
+                self.say("I11", f"{message.practice}: a message that can be read was set aside as unreadable")
             if isinstance(message, Change) and message.event is not None:
                 event = message.event
                 ids: list[EventId] = [event.id, event_id(message.practice, "set aside", event.id)]
                 if not any((message.practice, one) in stored for one in ids):
                     self.say("I4", f"{message.practice}: offsets were committed before {event.type} was recorded")
 
-    def _unreadable_committed(self, record: Record) -> None:
-        """A message that nobody can read waits under the practice of its key before its offset is committed."""
-        assert self.database is not None
+    def _is_set_aside(self, record: Record) -> bool:
+        """Whether it waits as one that nobody can read, under the practice of its key."""
         practice = PracticeId((record.key or b"").decode())
         id_ = event_id(practice, "MessageUnreadable", record.topic, record.partition, record.offset, record.value)
-        if (practice, id_) not in self.database.tables["event"].index["practice", "event_id"]:
-            self.say("I4", f"{practice}: offsets were committed before an unreadable message was recorded")
+        return self.database is not None and (practice, id_) in self.database.tables["event"].index["practice", "event_id"]
 
     def newest(self, practice: str, system: str, record: int) -> datetime | None:
         """When the newest version of a chart was saved that has been recorded."""

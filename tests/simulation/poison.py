@@ -39,7 +39,7 @@ EXPECTED: dict[str, frozenset[str]] = {
     "messages come that nobody can read": frozenset({"message_unreadable"}),
     "a stored document is damaged": frozenset({"batch_not_folded", "practice_failed"}),
     "a stored event is damaged": frozenset({"practice_failed"}),
-    "the keys are missing": frozenset({"practice_failed", "pass_failed_by_defect"}),
+    "the keys are missing": frozenset({"practice_failed", "pass_failed_by_defect", "message_unreadable"}),
 }
 """By kind: what the daemon says then, which would be a defect on any other day."""
 

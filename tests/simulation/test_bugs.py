@@ -27,6 +27,7 @@ FOUND_BY = {
     "a late error buries the correction": {"I6"},
     "one person's charts are created at once": {"I3"},
     "an older reading clears what was set aside": {"I4"},
+    "messages stay unreadable without a key": {"I11"},
 }
 PLANS = {
     "the token is not looked for": "booking",
@@ -54,6 +55,7 @@ SOONEST = {
     "a late error buries the correction": 1341,
     "one person's charts are created at once": 140041,
     "an older reading clears what was set aside": 130211,
+    "messages stay unreadable without a key": 231821,
 }
 """The day on which a bug was found last: it is tried first and alone, and all the others after it."""
 
