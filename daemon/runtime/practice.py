@@ -38,7 +38,7 @@ from events.holds import HoldEnded
 from events.ids import PracticeId
 from events.keyed import hashed
 from events.maps import MapChange
-from events.schema import CommandRefused, WaitingCleared, WaitingRaised
+from events.schema import Body, CommandRefused, WaitingCleared, WaitingDismissed, WaitingRaised
 from events.slots import STANDING_SLOT, set_aside_in
 from events.store import AWAY, Fenced
 from events.stray import endless
@@ -46,6 +46,7 @@ from events.topics import Checkpoint, Message, Nudge
 from events.writes import Resource, System
 from projections.rules.holds import FirstDay, first_day_of
 from projections.rules.wants import Moment
+from projections.state.quarantine import holds_outcome
 from projections.terms.policy import allows
 
 log = structlog.get_logger()
@@ -301,7 +302,7 @@ class PracticeRuntime:
             sink.offer(recording)
         self.holds.note(recording.directory)
         self._note_live(recording)
-        if any(isinstance(one.event.body, HoldEnded) for one in recording.recorded):
+        if any(_takes_up(one.event.body) for one in recording.recorded):
             self.recorder.open_again()
         if any(isinstance(one.event.body, MapChange) for one in recording.recorded):
             self._everybody.set()
@@ -337,6 +338,19 @@ class PracticeRuntime:
                     self.connectors[System.EHR].look("patients", str(chart), event.id)
                 if patient.billing is not None:
                     self.connectors[System.BILLING].look("patients", str(patient.billing.chart.id), event.id)
+
+
+def _takes_up(body: Body) -> bool:
+    """Whether what is open is to be taken up as after a take-over, with what is under way: nobody works on it any more.
+
+    A hold has ended; or what became of a write could not be recorded, and is tried again or accepted.
+    """
+    match body:
+        case HoldEnded():
+            return True
+        case RedriveRequested(slot=slot) | WaitingDismissed(slot=slot):
+            return holds_outcome(slot)
+    return False
 
 
 def side(config: PracticeConfig, around: Surroundings, system: System, guard: Guard | None = None) -> Side:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.holds import RecordLeftUnread
 from events.insurance import EhrPoliciesObserved
@@ -12,14 +14,12 @@ from events.schema import (
     BillObserved,
     EhrChartObserved,
     Event,
-    IntentOutcomeUnknown,
-    IntentRefused,
-    IntentSucceeded,
-    IntentSuperseded,
     Outcome,
 )
-from events.slots import SlotKind, slot_of
+from events.slots import SlotKind, set_aside_in, slot_of
 from events.writes import System
+
+OUTCOMES = frozenset(kind.__name__ for kind in get_args(Outcome))
 
 
 def quarantine_slot(system: str, resource: str, record: str) -> str:
@@ -62,8 +62,13 @@ def quarantined_as(event: Event) -> tuple[str, ...]:
 
 def outcome_slots(body: Outcome) -> tuple[str, ...]:
     """The slots in which an outcome of this intent waits that could not be folded."""
-    kinds = (IntentSucceeded, IntentRefused, IntentSuperseded, IntentOutcomeUnknown)
-    return tuple(quarantine_slot(system.value, kind.__name__, body.intent) for system in System for kind in kinds)
+    return tuple(quarantine_slot(system.value, kind, body.intent) for system in System for kind in sorted(OUTCOMES))
+
+
+def holds_outcome(slot: str) -> bool:
+    """Whether what waits in this slot, or waited, is what became of a request."""
+    aside = set_aside_in(slot)
+    return aside is not None and aside.resource in OUTCOMES
 
 
 def _unread_as(event: Event) -> tuple[str, ...]:

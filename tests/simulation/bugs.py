@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from daemon.runtime import recorder, recovery, sink
+from daemon.runtime import practice, recorder, recovery, sink
 from daemon.runtime.sink import Sink
 from daemon.runtime.worker import Worker
 from daemon.vendors.elation import connector as elation_connector
@@ -129,6 +129,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
     "messages stay unreadable without a key": lambda: [
         patch.object(consumer, "read_again", lambda messages, _keyring: messages)
     ],
+    "nobody takes up what was set aside": lambda: [patch.object(practice, "holds_outcome", lambda _slot: False)],
     "nobody is looked for in the own copy": lambda: [patch.object(batch, "needs_look", lambda *_arguments: False)],
     "what is held is begun": lambda: [
         patch.object(sink, "is_stopped", lambda *_arguments: False),

@@ -28,6 +28,7 @@ FOUND_BY = {
     "one person's charts are created at once": {"I3"},
     "an older reading clears what was set aside": {"I4"},
     "messages stay unreadable without a key": {"I11"},
+    "nobody takes up what was set aside": {"I6"},
 }
 PLANS = {
     "the token is not looked for": "booking",
@@ -56,6 +57,7 @@ SOONEST = {
     "one person's charts are created at once": 140041,
     "an older reading clears what was set aside": 130211,
     "messages stay unreadable without a key": 231821,
+    "nobody takes up what was set aside": 232310,
 }
 """The day on which a bug was found last: it is tried first and alone, and all the others after it."""
 
