@@ -55,6 +55,8 @@ ONCE_FELL = (
     3322,
     6054,
     130211,
+    231821,
+    232310,
 )
 """Days beyond the first ones that found something, in the daemon or in its judge."""
 
