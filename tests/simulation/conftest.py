@@ -57,6 +57,7 @@ ONCE_FELL = (
     130211,
     231821,
     232310,
+    241409,
 )
 """Days beyond the first ones that found something, in the daemon or in its judge."""
 

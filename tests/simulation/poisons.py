@@ -251,7 +251,10 @@ class Poisons:
             work()
 
     def _damage(self, kind: str, table: str, column: str, pick: random.Random) -> End | None:
-        """A bit of one stored row. Put right, somebody has what was set aside meanwhile tried again, as its item says."""
+        """A bit of one stored row. Put right, somebody has what was set aside meanwhile tried again, as its item says.
+
+        Without the practice's own document nothing of it can be recorded, once its owner has to read that anew.
+        """
         rows = self._world.database.tables[table].rows.get(self._office.id, {})
         sound = sorted((key for key in rows if (table, key) not in self._damaged), key=repr)
         if not sound:
@@ -261,8 +264,11 @@ class Poisons:
         whole = rows[key]
         damaged = rows[key] = {**whole, column: spoiling.flipped(whole[column], pick)}
         self.struck[kind] += 1
+        silent = table == "directory"
+        self._silent += silent
 
         def over() -> None:
+            self._silent -= silent
             self._damaged.discard((table, key))
             if (now := rows.get(key)) is not None and now[column] == damaged[column]:
                 rows[key] = {**now, column: whole[column]}
