@@ -88,7 +88,8 @@ class Outcomes:
     async def _set_aside(self, body: Body, attempt: Attempt, error: Exception) -> None:
         """Keep whole what cannot be folded, and show it: the practice goes on.
 
-        The intent counts as unknown, so the next owner looks what became of it. An attempt that cannot be folded is never made.
+        The intent counts as unknown, so the next owner looks what became of it. An attempt that cannot be folded is not made
+        until its item is tried again or accepted, or its patient changes.
         """
         aside = ChangeQuarantined(
             system=self._system,

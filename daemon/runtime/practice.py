@@ -252,7 +252,7 @@ class PracticeRuntime:
                 connector.nudge(name)
 
     async def _resume(self) -> None:
-        """After a recording of which nobody knows whether it was made, and after a hold: take up what is open, as after a take-over."""
+        """After a recording of which nobody knows whether it was made, and where `_takes_up` says so: take up what is open, as after a take-over."""
         while True:
             await self.recorder.doubted()
             await asyncio.sleep(DOUBT_SECONDS)

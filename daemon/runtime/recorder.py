@@ -211,7 +211,7 @@ class PracticeRecorder:
         self._doubt.clear()
 
     def open_again(self) -> None:
-        """A hold has ended: what it held is taken up as after a doubt."""
+        """What nobody works on is taken up as after a doubt: what a hold held, or a write whose outcome had been set aside."""
         self._doubt.set()
 
     async def first_day(self) -> FirstDay:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, timedelta
 from itertools import count
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,11 @@ HIT, OTHER = "elm", "oak"
 
 LOOK_SECONDS = 2.0
 NUDGE_SECONDS = 30.0
+
+
+def damaged(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored row, one bit of its document flipped."""
+    return {**row, "doc": row["doc"][:-1] + bytes([row["doc"][-1] ^ 1])}
 
 
 class Pair:

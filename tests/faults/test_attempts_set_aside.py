@@ -7,7 +7,7 @@ import re
 import pytest
 
 from events.commands import DismissRequested, RedriveRequested
-from tests.faults.pair import HIT, Pair, lived
+from tests.faults.pair import HIT, Pair, damaged, lived
 from tests.simulation.world import BILLING
 
 MINUTES = 60.0
@@ -45,7 +45,7 @@ def test_a_write_whose_attempt_was_set_aside_is_made_once_somebody_has_looked(
         assert await pair.until(lambda: states(pair) == ["attempted", "requested"], 10 * MINUTES, HIT)
         rows = world.database.tables["patient"].rows[HIT]
         whole = dict(rows)
-        rows |= {id_: {**row, "doc": row["doc"][:-1] + bytes([row["doc"][-1] ^ 1])} for id_, row in whole.items()}
+        rows |= {id_: damaged(row) for id_, row in whole.items()}
         away = False
         assert await pair.until(lambda: any("IntentAttempted" in slot for slot, _ in pair.waiting(HIT)), 30 * MINUTES)
         assert not encounters(pair)

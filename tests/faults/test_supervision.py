@@ -13,7 +13,7 @@ from daemon.runtime.supervision import BEGINNING, SHOWN_AFTER, STEADY_SECONDS, f
 from daemon.tables.status import Report
 from events.codec import Keyring
 from events.slots import STANDING_SLOT
-from tests.faults.pair import HIT, OTHER, Pair, lived
+from tests.faults.pair import HIT, OTHER, Pair, damaged, lived
 from tests.simulation.network import Call
 from tests.simulation.world import BILLING, EHR
 
@@ -76,7 +76,7 @@ def test_a3_a_damaged_row_keeps_one_practice_from_being_taken() -> None:
         rows = pair.world.database.tables["directory"].rows[HIT]
         (key,) = rows
         whole = rows[key]
-        rows[key] = {**whole, "doc": whole["doc"][:-1] + bytes([whole["doc"][-1] ^ 1])}
+        rows[key] = damaged(whole)
         pair.restart()
         await others_are_served(pair)
         assert pair.world.owner(HIT) is None

@@ -268,7 +268,7 @@ async def test_an_unreadable_message_is_set_aside(bus: Bus, keyring: Keyring) ->
 
 async def test_what_came_while_the_key_was_away_is_read_once_it_is_back(bus: Bus, keyring: Keyring) -> None:
     """A practice records nothing without its key files. What waits for it meanwhile is set aside for nobody to try again."""
-    group, whole = f"keyless-{next(_groups)}", Keyring(keyring.keys_of(PRACTICE) | keyring.keys_of(OTHER))
+    group = f"keyless-{next(_groups)}"
     sent: list[Message] = [
         Change(practice=PRACTICE, event=observed(1)),
         Checkpoint(practice=PRACTICE, source=f"marker.{group}", value="1"),
@@ -284,7 +284,7 @@ async def test_what_came_while_the_key_was_away_is_read_once_it_is_back(bus: Bus
             assert {type(one.event.body) for one in reader.offered if isinstance(one, Change) and one.event} == {
                 MessageUnreadable
             }
-            there.keyring.renew(whole)
+            there.keyring.renew(keyring)
             reader.able = True
             await until(lambda: sent[1] in reader.seen)
     finally:

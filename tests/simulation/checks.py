@@ -246,12 +246,14 @@ class Checks:
         assert self.database is not None
         stored = self.database.tables["event"].index["practice", "event_id"]
         for record in records:
-            aside = self._is_set_aside(record)
+            key = PracticeId((record.key or b"").decode())
+            told = "MessageUnreadable", record.topic, record.partition, record.offset, record.value
+            aside = (key, event_id(key, *told)) in stored
             try:
                 message = decode_message(record.value, self._keyring)
             except UnreadableEvent:
                 if not aside:
-                    self.say("I4", "offsets were committed before an unreadable message was recorded")
+                    self.say("I4", f"{key}: offsets were committed before an unreadable message was recorded")
                 continue
             if aside:
                 self.say("I11", f"{message.practice}: a message that can be read was set aside as unreadable")
@@ -260,12 +262,6 @@ class Checks:
                 ids: list[EventId] = [event.id, event_id(message.practice, "set aside", event.id)]
                 if not any((message.practice, one) in stored for one in ids):
                     self.say("I4", f"{message.practice}: offsets were committed before {event.type} was recorded")
-
-    def _is_set_aside(self, record: Record) -> bool:
-        """Whether it waits as one that nobody can read, under the practice of its key."""
-        practice = PracticeId((record.key or b"").decode())
-        id_ = event_id(practice, "MessageUnreadable", record.topic, record.partition, record.offset, record.value)
-        return self.database is not None and (practice, id_) in self.database.tables["event"].index["practice", "event_id"]
 
     def newest(self, practice: str, system: str, record: int) -> datetime | None:
         """When the newest version of a chart was saved that has been recorded."""
